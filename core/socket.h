@@ -1,0 +1,178 @@
+// Awaitable operations on one socket under a scope.
+//
+// Results are the kernel's: bytes or 0 or -errno, and -ECANCELED once the scope is cancelled. At
+// most one send and one receive at a time. A Socket must be closed by `co_await close()` after all
+// other operations on it have returned; closing cancels nothing by itself.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <coroutine>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "core/operation.h"
+#include "core/reactor.h"
+#include "core/scope.h"
+
+namespace ringcast {
+
+// An operation whose awaiter, living in the coroutine's frame, is its own completion.
+class SocketOperation : public Completion, protected Cancellable {
+ public:
+  SocketOperation(Scope& scope, const Operation& operation)
+      : Completion(finish), Cancellable(stop), scope_(scope), operation_(operation) {}
+
+  bool await_ready() {
+    if (!scope_.cancelled()) return false;
+    result_ = -ECANCELED;
+    return true;
+  }
+  void await_suspend(std::coroutine_handle<> handle) {
+    handle_ = handle;
+    operation_.completion = this;
+    scope_.add(*this);
+    scope_.reactor().push(operation_);
+  }
+  std::int32_t await_resume() const { return result_; }
+
+ protected:
+  static void finish(Completion& completion, std::int32_t result, std::uint32_t flags, unsigned) {
+    auto& self = static_cast<SocketOperation&>(completion);
+    self.unlink();
+    self.result_ = result;
+    self.flags_ = flags;
+    self.handle_.resume();
+  }
+  static void stop(Cancellable& waiting) {
+    auto& self = static_cast<SocketOperation&>(waiting);
+    Completion& in_flight = self;
+    Operation cancel{.code = OpCode::cancel};
+    cancel.data = &in_flight;
+    self.scope_.reactor().push(cancel);
+  }
+
+  Scope& scope_;
+  Operation operation_;
+  std::coroutine_handle<> handle_;
+  std::int32_t result_ = 0;
+  std::uint32_t flags_ = 0;
+};
+
+// What came in, in a provided buffer that goes back to the core when this ends.
+class Received {
+ public:
+  Received(Reactor& reactor, std::int32_t result, std::uint32_t flags)
+      : reactor_(&reactor), result_(result), flags_(flags) {}
+  Received(Received&& other) noexcept
+      : reactor_(other.reactor_), result_(other.result_), flags_(std::exchange(other.flags_, 0)) {}
+  Received& operator=(Received&&) = delete;
+  ~Received() {
+    if ((flags_ & kHasBuffer) != 0) reactor_->return_buffer(buffer_of(flags_));
+  }
+
+  std::int32_t result() const { return result_; }
+  std::string_view bytes() const {
+    if (result_ <= 0) return {};
+    return {reactor_->driver().buffer(buffer_of(flags_)).data(), static_cast<std::size_t>(result_)};
+  }
+
+ private:
+  Reactor* reactor_;
+  std::int32_t result_;
+  std::uint32_t flags_;
+};
+
+// Receives into a provided buffer; while all are taken, it waits for one.
+class ReceiveOperation : public SocketOperation, BufferWaiter {
+ public:
+  ReceiveOperation(Scope& scope, Descriptor fd)
+      : SocketOperation(scope, {.code = OpCode::recv_provided, .fd = fd}) {
+    handler = finish_or_wait;
+    Cancellable::cancel = stop_or_leave;
+  }
+  Received await_resume() { return Received(scope_.reactor(), result_, flags_); }
+
+ private:
+  static void finish_or_wait(Completion& completion, std::int32_t result, std::uint32_t flags,
+                             unsigned tag) {
+    auto& self = static_cast<ReceiveOperation&>(completion);
+    if (result == -ENOBUFS && !self.scope_.cancelled()) {
+      self.BufferWaiter::operation = self.operation_;
+      self.scope_.reactor().wait_for_buffer(self);
+      return;
+    }
+    finish(completion, result, flags, tag);
+  }
+  static void stop_or_leave(Cancellable& waiting) {
+    auto& self = static_cast<ReceiveOperation&>(waiting);
+    BufferWaiter& in_line = self;
+    if (in_line.linked()) {
+      in_line.unlink();
+      self.result_ = -ECANCELED;
+      self.scope_.reactor().ready(self.handle_);
+    } else {
+      stop(waiting);
+    }
+  }
+};
+
+class Socket {
+ public:
+  Socket(Scope& scope, Descriptor fd) : scope_(&scope), fd_(fd) {}
+
+  Descriptor descriptor() const { return fd_; }
+  Scope& scope() const { return *scope_; }
+
+  ReceiveOperation receive() const { return ReceiveOperation(*scope_, fd_); }
+  SocketOperation receive_into(std::span<char> buffer) const {
+    return make(OpCode::recv, buffer.data(), buffer.size());
+  }
+  // Sends all of it; the result is less only if the connection broke.
+  SocketOperation send(std::string_view bytes) const {
+    return make(OpCode::send, const_cast<char*>(bytes.data()), bytes.size());
+  }
+  SocketOperation connect(const sockaddr* address, socklen_t length) const {
+    return make(OpCode::connect, const_cast<sockaddr*>(address), length);
+  }
+  SocketOperation shutdown(int how) const {
+    return make(OpCode::shutdown, nullptr, static_cast<std::size_t>(how));
+  }
+
+  // Also when the scope is cancelled: a descriptor must not leak.
+  auto close() const {
+    struct Close : Completion {
+      Reactor& reactor;
+      Descriptor fd;
+      std::coroutine_handle<> handle;
+      Close(Reactor& on, Descriptor what) : Completion(done), reactor(on), fd(what) {}
+      bool await_ready() const { return !fd.valid(); }
+      void await_suspend(std::coroutine_handle<> waiting) {
+        handle = waiting;
+        Operation operation{.code = OpCode::close, .fd = fd};
+        operation.completion = this;
+        reactor.push(operation);
+      }
+      void await_resume() const {}
+      static void done(Completion& self, std::int32_t, std::uint32_t, unsigned) {
+        static_cast<Close&>(self).handle.resume();
+      }
+    };
+    return Close(scope_->reactor(), fd_);
+  }
+
+ private:
+  SocketOperation make(OpCode code, void* data, std::size_t size) const {
+    Operation operation{.code = code, .fd = fd_};
+    operation.data = data;
+    operation.size = static_cast<std::uint32_t>(size);
+    return SocketOperation(*scope_, operation);
+  }
+
+  Scope* scope_;
+  Descriptor fd_;
+};
+
+}  // namespace ringcast
