@@ -1,0 +1,181 @@
+"""The named scenarios, and what each is meant to show."""
+
+from dataclasses import dataclass, field
+from typing import Callable, Dict, List, Optional, Tuple
+
+SLOW = "+slow"  # a subject "ringcast+slow" is ringcast with one subscriber that never reads
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A bound on a figure of medians. `value` takes {subject: {metric: median}} and raises KeyError or
+    TypeError when a figure it needs is missing."""
+
+    text: str
+    value: Callable[[Dict[str, Dict[str, float]]], float]
+    at_least: Optional[float] = None
+    at_most: Optional[float] = None
+
+    def bound(self):
+        return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:g}"
+
+    def holds(self, value):
+        if self.at_least is not None:
+            return value >= self.at_least
+        return value <= self.at_most
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    text: str
+    metrics: Tuple[str, ...]
+    load: Dict[str, float] = field(default_factory=dict)  # flags of ringload sse
+    floor: Optional[Dict[str, float]] = None  # flags of floor, or None: it says nothing here
+    peers: Tuple[str, ...] = ("nchan", "fastapi", "node")
+    claims: Tuple[Claim, ...] = ()
+    idle: int = 0  # this many silent subscribers instead of a load
+    cores: Tuple[int, ...] = (0,)
+    descriptors: Optional[int] = None
+    slow_variant: bool = False
+    memory: bool = False  # memory is sampled during the load
+
+    def subjects(self, wanted_peers) -> List[str]:
+        names = ["ringcast"]
+        if self.slow_variant:
+            names.append("ringcast" + SLOW)
+        names += [peer for peer in wanted_peers if peer in self.peers]
+        if self.floor is not None:
+            names.append("floor")
+        return names
+
+
+def ratio(metric, above, below):
+    return lambda figures: figures[above][metric] / figures[below][metric]
+
+
+def figure(metric, subject="ringcast"):
+    return lambda figures: figures[subject][metric]
+
+
+def more(metric, above, below):
+    return lambda figures: figures[above][metric] - figures[below][metric]
+
+
+NOTHING_LOST = Claim("events lost, double or out of order", figure("wrong"), at_most=0)
+THROUGHPUT = ("deliveries_per_s", "cpu_ns", "p99_us")
+LATENCY = ("cpu_ns", "p50_us", "p99_us")
+
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(
+            "fanout32",
+            "1000 subscribers, 32 publishers, 128 bytes, 64 events outstanding",
+            THROUGHPUT,
+            {"subscribers": 1000, "publishers": 32, "topics": 1, "size": 128, "window": 64},
+            {"subscribers": 1000, "size": 128},
+            claims=(
+                Claim("deliveries/s, times nchan's",
+                      ratio("deliveries_per_s", "ringcast", "nchan"), at_least=25),
+                Claim("server CPU per delivery, of nchan's",
+                      ratio("cpu_ns", "ringcast", "nchan"), at_most=0.03),
+                NOTHING_LOST,
+            ),
+        ),
+        Scenario(
+            "fanout1",
+            "1000 subscribers, 1 publisher, 128 bytes, 64 events outstanding",
+            THROUGHPUT,
+            {"subscribers": 1000, "publishers": 1, "topics": 1, "size": 128, "window": 64},
+            {"subscribers": 1000, "size": 128},
+            claims=(
+                Claim("deliveries/s, times nchan's",
+                      ratio("deliveries_per_s", "ringcast", "nchan"), at_least=4),
+                NOTHING_LOST,
+            ),
+        ),
+        Scenario(
+            "steady",
+            "1000 subscribers, 128 bytes, 100 events/s, open loop",
+            LATENCY,
+            {"subscribers": 1000, "publishers": 4, "topics": 1, "size": 128, "rate": 100},
+            {"subscribers": 1000, "size": 128, "rate": 100},
+            claims=(
+                Claim("server CPU per delivery, of the floor's send",
+                      ratio("cpu_ns", "ringcast", "floor"), at_most=1.15),
+                Claim("server CPU per delivery, of nchan's",
+                      ratio("cpu_ns", "ringcast", "nchan"), at_most=0.55),
+                Claim("p99, of nchan's", ratio("p99_us", "ringcast", "nchan"), at_most=0.6),
+                NOTHING_LOST,
+            ),
+        ),
+        Scenario(
+            "isolated",
+            "100 subscribers, 128 bytes, 200 events/s, open loop",
+            LATENCY,
+            {"subscribers": 100, "publishers": 4, "topics": 1, "size": 128, "rate": 200},
+            {"subscribers": 100, "size": 128, "rate": 200},
+            claims=(
+                Claim("p50, of nchan's", ratio("p50_us", "ringcast", "nchan"), at_most=0.8),
+                NOTHING_LOST,
+            ),
+        ),
+        Scenario(
+            "idle",
+            "10,000 silent subscribers: user memory of each",
+            ("anon_per_subscriber", "held", "with_event"),
+            idle=10_000,
+            claims=(
+                Claim("bytes of user memory per subscriber",
+                      figure("anon_per_subscriber"), at_most=512),
+                Claim("subscribers that got the event at the end",
+                      figure("with_event"), at_least=10_000),
+            ),
+        ),
+        Scenario(
+            "idle30k",
+            "30,000 silent subscribers on two cores, descriptor limit 20,000",
+            ("anon_per_subscriber", "held", "with_event"),
+            idle=30_000,
+            cores=(0, 1),
+            descriptors=20_000,
+            peers=(),
+            claims=(
+                Claim("subscribers held", figure("held"), at_least=30_000),
+                Claim("subscribers that got the event at the end",
+                      figure("with_event"), at_least=30_000),
+            ),
+        ),
+        Scenario(
+            "topics10k",
+            "10,000 topics with a subscriber each, 128 bytes, 20,000 events/s in all",
+            ("deliveries_per_s", "cpu_ns", "p99_us", "bytes_per_topic"),
+            {"subscribers": 10_000, "publishers": 32, "topics": 10_000, "size": 128,
+             "rate": 20_000, "ramp": 4000},
+            peers=("nchan",),
+            memory=True,
+            claims=(
+                NOTHING_LOST,
+                Claim("events/s published", figure("events_per_s"), at_least=19_600),
+                Claim("bytes of memory per topic", figure("bytes_per_topic"), at_most=8192),
+            ),
+        ),
+        Scenario(
+            "slowreader",
+            "steady, without and with one more subscriber that never reads",
+            ("cpu_ns", "p50_us", "p99_us", "anon_growth"),
+            {"subscribers": 1000, "publishers": 4, "topics": 1, "size": 128, "rate": 100},
+            peers=(),
+            slow_variant=True,
+            memory=True,
+            claims=(
+                Claim("p99 with the slow reader, of without",
+                      ratio("p99_us", "ringcast" + SLOW, "ringcast"), at_most=1.1),
+                Claim("bytes of user memory the slow reader adds",
+                      more("anon_growth", "ringcast" + SLOW, "ringcast"), at_most=1 << 20),
+                NOTHING_LOST,
+            ),
+        ),
+    )
+}

@@ -1,0 +1,186 @@
+"""The servers that are measured: how each is started, and that all are driven through one target file."""
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from .children import descendants, memory, wait_until
+
+BENCH = Path(__file__).resolve().parent.parent
+PYTHON = "/usr/bin/python3"
+START_TIMEOUT_S = 15
+
+
+class Failure(Exception):
+    """A run that gave no figure, with the reason in words."""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def ringcast_command(port, _folder, cores, places):
+    listed = ",".join(str(core) for core in sorted(cores))
+    return [places.ringcast, "serve", "--listen", f"127.0.0.1:{port}", "--cores", listed,
+            *places.ringcast_args]
+
+
+def nchan_command(port, folder, cores, _places):
+    mask = "".join("1" if core in cores else "0" for core in reversed(range(max(cores) + 1)))
+    text = (BENCH / "peers/nginx.conf.in").read_text()
+    for name, value in {"PORT": port, "DIR": folder, "CORE_MASK": mask}.items():
+        text = text.replace(f"@{name}@", str(value))
+    (folder / "nginx.conf").write_text(text)
+    return ["nginx", "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"]
+
+
+def fastapi_command(port, _folder, _cores, _places):
+    return [PYTHON, "-m", "uvicorn", "--app-dir", BENCH / "peers", "fastapi_app:app", "--host",
+            "127.0.0.1", "--port", port, "--loop", "uvloop", "--http", "httptools",
+            "--no-access-log", "--log-level", "warning", "--backlog", "4096",
+            "--timeout-keep-alive", "3600"]
+
+
+def node_command(port, _folder, _cores, _places):
+    return ["node", BENCH / "peers/node_server.mjs", port]
+
+
+COMMANDS = {
+    "ringcast": ringcast_command,
+    "nchan": nchan_command,
+    "fastapi": fastapi_command,
+    "node": node_command,
+}
+PEERS = [name for name in COMMANDS if name != "ringcast"]
+
+
+def missing(name, places):
+    """Why a server cannot be run here, or None."""
+    if name == "ringcast":
+        return None if Path(places.ringcast).exists() else f"{places.ringcast} is not built"
+    if name == "nchan":
+        module = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
+        if shutil.which("nginx") and module.exists():
+            return None
+        return "apt-get install nginx-light libnginx-mod-nchan"
+    if name == "node":
+        return None if shutil.which("node") else "apt-get install nodejs"
+    probe = subprocess.run([PYTHON, "-c", "import fastapi, uvicorn, uvloop, httptools"],
+                           capture_output=True, timeout=30, check=False)
+    if probe.returncode == 0:
+        return None
+    return "apt-get install python3-fastapi python3-uvicorn python3-uvloop python3-httptools"
+
+
+def version(name, places):
+    commands = {
+        "ringcast": [places.ringcast, "--version"],
+        "nchan": ["dpkg-query", "-W", "-f", "nginx with nchan ${Version}", "libnginx-mod-nchan"],
+        "fastapi": [PYTHON, "-c", "import fastapi, uvicorn, platform; print('FastAPI', "
+                    "fastapi.__version__, 'Uvicorn', uvicorn.__version__, 'Python', "
+                    "platform.python_version())"],
+        "node": ["node", "--version"],
+    }
+    try:
+        done = subprocess.run([str(part) for part in commands[name]], capture_output=True,
+                              text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    lines = (done.stdout or done.stderr).strip().splitlines()
+    return lines[0] if lines else "unknown"
+
+
+class Server:
+    """One server, running. Use as a context manager; Failure when it does not come up."""
+
+    def __init__(self, name, cores, children, places, descriptors=None):
+        self.name = name
+        self.children = children
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"compare-{name}-"))
+        self.log = (self.folder / "log").open("wb")
+        self.process = None
+        self.cores = cores
+        self.places = places
+        self.descriptors = descriptors
+
+    def __enter__(self):
+        command = COMMANDS[self.name](self.port, self.folder, self.cores, self.places)
+        try:
+            self.process = self.children.start(command, self.cores, self.log,
+                                               descriptors=self.descriptors)
+            ready = wait_until(self.healthy, START_TIMEOUT_S)
+        except OSError as error:
+            self.clean()
+            raise Failure(f"{self.name} cannot be started: {error}") from error
+        except BaseException:
+            self.clean()
+            raise
+        if not ready:
+            words = self.last_words()
+            self.clean()
+            raise Failure(f"{self.name} did not start: {words}")
+        return self
+
+    def __exit__(self, *_):
+        self.clean()
+
+    def clean(self):
+        if self.process is not None:
+            self.children.stop(self.process)
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def healthy(self):
+        if self.process.poll() is not None:
+            raise Failure(f"{self.name} ended with {self.process.returncode}: {self.last_words()}")
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
+                return answer.status == 200
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def last_words(self):
+        self.log.flush()
+        for name in ("error.log", "log"):
+            path = self.folder / name
+            lines = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
+            if lines:
+                return lines[-1][:300]
+        return "it said nothing"
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def pids(self):
+        return descendants(self.process.pid)
+
+    def memory(self):
+        return memory(self.pids())
+
+    def target(self):
+        """A copy of the target file with the port this server really listens on."""
+        text = (BENCH / "targets" / f"{self.name}.yaml").read_text()
+        path = self.folder / "target.yaml"
+        path.write_text(re.sub(r"(?m)^port:.*$", f"port: {self.port}", text))
+        return path
+
+    def paths(self, topic):
+        """The (subscribe, publish) paths of a topic, from the target file."""
+        text = (BENCH / "targets" / f"{self.name}.yaml").read_text()
+        found = re.findall(r'(?m)^\s+path:\s*"(.*)"$', text)
+        if len(found) != 2:
+            sys.exit(f"bench/targets/{self.name}.yaml: expected two paths")
+        return tuple(path.replace("{topic}", topic) for path in found)
