@@ -73,7 +73,7 @@ def judge(scenario, summary):
     for claim in scenario.claims:
         try:
             value = claim.value(figures)
-        except (KeyError, TypeError, ZeroDivisionError):
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):
             value = None
         judged.append({
             "claim": claim.text,
