@@ -120,9 +120,9 @@ struct Config {
 };
 
 struct ConfigSources {
-  std::string file;                                              // path; empty = no file
-  std::vector<std::pair<std::string, std::string>> environment;  // name, value
-  std::vector<std::string> overrides;                            // "dotted.key=value"
+  std::string file = {};                                              // path; empty = no file
+  std::vector<std::pair<std::string, std::string>> environment = {};  // name, value
+  std::vector<std::string> overrides = {};                            // "dotted.key=value"
 };
 
 struct LoadedConfig {
