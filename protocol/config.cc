@@ -15,6 +15,7 @@
 #include <optional>
 #include <set>
 
+#include "core/check.h"
 #include "protocol/config_keys.h"
 
 namespace ringcast {
@@ -325,13 +326,15 @@ Config apply_reload(const Config& before, const Config& after) {
   for (const ConfigKey& key : config_keys()) {
     if (!key.reloadable) continue;
     // What came from a loaded configuration is valid, so setting it cannot fail.
+    Result<void> done;
     if (std::holds_alternative<TopicRulesKey>(key.kind)) {
       result.topics = after.topics;
     } else if (const auto* list = std::get_if<ListKey>(&key.kind)) {
-      static_cast<void>(list->set(result, list->get(after)));
+      done = list->set(result, list->get(after));
     } else {
-      static_cast<void>(set_config_value(result, key, {config_value_text(after, key)}));
+      done = set_config_value(result, key, {config_value_text(after, key)});
     }
+    RINGCAST_CHECK(done);
   }
   return result;
 }

@@ -16,7 +16,7 @@ constexpr uint64_t kMiB = 1024 * kKiB;
 constexpr uint64_t kGiB = 1024 * kMiB;
 constexpr uint64_t kSecond = 1000;
 constexpr uint64_t kHour = 3600 * kSecond;
-constexpr uint64_t kYear = 365 * 24 * kHour;
+constexpr uint64_t kYear = kHour * 24 * 365;
 constexpr bool kReload = true;
 constexpr bool kRestart = false;
 
@@ -26,31 +26,31 @@ auto& at(Config& config) {
 }
 
 template <auto kSection, auto kMember>
-NumberKey number(uint64_t min, uint64_t max, std::string_view zero = {}) {
+constexpr NumberKey number(uint64_t min, uint64_t max, std::string_view zero = {}) {
   return {.at = &at<kSection, kMember>, .min = min, .max = max, .zero = zero};
 }
 
 template <auto kSection, auto kMember>
-NumberKey bytes(uint64_t min, uint64_t max, std::string_view zero = {}) {
+constexpr NumberKey bytes(uint64_t min, uint64_t max, std::string_view zero = {}) {
   NumberKey key = number<kSection, kMember>(min, max, zero);
   key.unit = KeyUnit::kBytes;
   return key;
 }
 
 template <auto kSection, auto kMember>
-NumberKey time(uint64_t min, uint64_t max, std::string_view zero = {}) {
+constexpr NumberKey time(uint64_t min, uint64_t max, std::string_view zero = {}) {
   NumberKey key = number<kSection, kMember>(min, max, zero);
   key.unit = KeyUnit::kTime;
   return key;
 }
 
-NumberKey power_of_two(NumberKey key) {
+constexpr NumberKey power_of_two(NumberKey key) {
   key.power_of_two = true;
   return key;
 }
 
 template <auto kSection, auto kMember>
-ChoiceKey choice(std::string_view choices) {
+constexpr ChoiceKey choice(std::string_view choices) {
   using Choice = std::remove_cvref_t<decltype(at<kSection, kMember>(std::declval<Config&>()))>;
   return {choices,
           [](const Config& config) { return static_cast<uint8_t>((config.*kSection).*kMember); },
@@ -69,119 +69,116 @@ constexpr auto kRing = &Config::ring;
 constexpr auto kBuffers = &Config::buffers;
 constexpr auto kSend = &Config::send;
 
-const auto& table() {
-  // clang-format off
-  static const auto kTable = std::to_array<ConfigKey>({
-    {"listen", "", kRestart,
-     ListKey{"host:port with a numeric address, IPv6 in brackets, as 127.0.0.1:8080 or [::1]:8080",
-             set_listen, get_listen},
-     "Addresses to listen on; port 0 is any free one."},
-    {"cores", "", kRestart, ListKey{"core numbers, as 0 or 0-3", set_cores, get_cores},
-     "Cores to run on, a thread each; empty: all that the process may use."},
+// clang-format off
+constexpr auto kTable = std::to_array<ConfigKey>({
+  {"listen", "", kRestart,
+   ListKey{"host:port with a numeric address, IPv6 in brackets, as 127.0.0.1:8080 or [::1]:8080",
+           set_listen, get_listen},
+   "Addresses to listen on; port 0 is any free one."},
+  {"cores", "", kRestart, ListKey{"core numbers, as 0 or 0-3", set_cores, get_cores},
+   "Cores to run on, a thread each; empty: all that the process may use."},
 
-    {"limits.max_connections", "MAX_CONNECTIONS", kReload,
-     number<kLimits, &Limits::max_connections>(1, 10'000'000),
-     "Connections at a time; one more is answered 503."},
-    {"limits.max_header_bytes", "", kReload, bytes<kLimits, &Limits::max_header_bytes>(256, kMiB),
-     "Request line and headers together; more is answered 431."},
-    {"limits.max_request_line_bytes", "", kReload,
-     bytes<kLimits, &Limits::max_request_line_bytes>(64, kMiB),
-     "Request line; more is answered 414."},
-    {"limits.max_headers", "", kReload, number<kLimits, &Limits::max_headers>(1, 100),
-     "Headers of a request; more is answered 431."},
-    {"limits.max_event_bytes", "", kReload, bytes<kLimits, &Limits::max_event_bytes>(1, kGiB),
-     "Data of one event; more is answered 413."},
-    {"limits.max_batch_bytes", "", kReload, bytes<kLimits, &Limits::max_batch_bytes>(1, 4 * kGiB),
-     "Body of a batch; more is answered 413."},
-    {"limits.max_batch_events", "", kReload,
-     number<kLimits, &Limits::max_batch_events>(1, 10'000'000),
-     "Events of a batch; more is answered 413."},
-    {"limits.max_topics", "", kReload, number<kLimits, &Limits::max_topics>(1, 100'000'000),
-     "Topics with history; publishing to one more is answered 503."},
-    {"limits.max_topics_per_subscriber", "", kReload,
-     number<kLimits, &Limits::max_topics_per_subscriber>(1, 10'000),
-     "Topics and patterns that one subscriber names; more is answered 400."},
-    {"limits.max_pattern_topics", "", kReload,
-     number<kLimits, &Limits::max_pattern_topics>(1, 10'000'000),
-     "Topics that the patterns of one subscriber may match."},
-    {"limits.log_memory_bytes", "", kRestart,
-     bytes<kLimits, &Limits::log_memory_bytes>(kMiB, 16'384 * kGiB, "half of the machine's memory"),
-     "Memory of all histories together."},
-    {"limits.header_timeout_ms", "", kReload, time<kLimits, &Limits::header_timeout_ms>(1, kHour),
-     "From the first byte of a request to the end of its headers; then 408."},
-    {"limits.body_timeout_ms", "", kReload, time<kLimits, &Limits::body_timeout_ms>(1, kHour),
-     "Between two pieces of a body; then 408."},
-    {"limits.idle_timeout_ms", "", kReload, time<kLimits, &Limits::idle_timeout_ms>(1, 24 * kHour),
-     "Keep-alive without a request; then the connection is closed."},
-    {"limits.send_timeout_ms", "", kReload, time<kLimits, &Limits::send_timeout_ms>(1, 24 * kHour),
-     "A send that makes no progress; then the connection is closed."},
-    {"limits.max_pipelined", "", kReload, number<kLimits, &Limits::max_pipelined>(1, 10'000),
-     "Requests read ahead on one connection."},
+  {"limits.max_connections", "MAX_CONNECTIONS", kReload,
+   number<kLimits, &Limits::max_connections>(1, 10'000'000),
+   "Connections at a time; one more is answered 503."},
+  {"limits.max_header_bytes", "", kReload, bytes<kLimits, &Limits::max_header_bytes>(256, kMiB),
+   "Request line and headers together; more is answered 431."},
+  {"limits.max_request_line_bytes", "", kReload,
+   bytes<kLimits, &Limits::max_request_line_bytes>(64, kMiB),
+   "Request line; more is answered 414."},
+  {"limits.max_headers", "", kReload, number<kLimits, &Limits::max_headers>(1, 100),
+   "Headers of a request; more is answered 431."},
+  {"limits.max_event_bytes", "", kReload, bytes<kLimits, &Limits::max_event_bytes>(1, kGiB),
+   "Data of one event; more is answered 413."},
+  {"limits.max_batch_bytes", "", kReload, bytes<kLimits, &Limits::max_batch_bytes>(1, 4 * kGiB),
+   "Body of a batch; more is answered 413."},
+  {"limits.max_batch_events", "", kReload,
+   number<kLimits, &Limits::max_batch_events>(1, 10'000'000),
+   "Events of a batch; more is answered 413."},
+  {"limits.max_topics", "", kReload, number<kLimits, &Limits::max_topics>(1, 100'000'000),
+   "Topics with history; publishing to one more is answered 503."},
+  {"limits.max_topics_per_subscriber", "", kReload,
+   number<kLimits, &Limits::max_topics_per_subscriber>(1, 10'000),
+   "Topics and patterns that one subscriber names; more is answered 400."},
+  {"limits.max_pattern_topics", "", kReload,
+   number<kLimits, &Limits::max_pattern_topics>(1, 10'000'000),
+   "Topics that the patterns of one subscriber may match."},
+  {"limits.log_memory_bytes", "", kRestart,
+   bytes<kLimits, &Limits::log_memory_bytes>(kMiB, 16'384 * kGiB, "half of the machine's memory"),
+   "Memory of all histories together."},
+  {"limits.header_timeout_ms", "", kReload, time<kLimits, &Limits::header_timeout_ms>(1, kHour),
+   "From the first byte of a request to the end of its headers; then 408."},
+  {"limits.body_timeout_ms", "", kReload, time<kLimits, &Limits::body_timeout_ms>(1, kHour),
+   "Between two pieces of a body; then 408."},
+  {"limits.idle_timeout_ms", "", kReload, time<kLimits, &Limits::idle_timeout_ms>(1, 24 * kHour),
+   "Keep-alive without a request; then the connection is closed."},
+  {"limits.send_timeout_ms", "", kReload, time<kLimits, &Limits::send_timeout_ms>(1, 24 * kHour),
+   "A send that makes no progress; then the connection is closed."},
+  {"limits.max_pipelined", "", kReload, number<kLimits, &Limits::max_pipelined>(1, 10'000),
+   "Requests read ahead on one connection."},
 
-    {"history.bytes", "", kReload, bytes<kHistory, &HistoryLimits::bytes>(kKiB, 1024 * kGiB),
-     "Kept per topic: at most so many bytes."},
-    {"history.events", "", kReload, number<kHistory, &HistoryLimits::events>(1, 1'000'000'000),
-     "Kept per topic: at most so many events."},
-    {"history.age_ms", "", kReload,
-     time<kHistory, &HistoryLimits::age_ms>(1, 10 * kYear, "unlimited"),
-     "Kept per topic: events at most so old."},
-    {"history.on_lag", "", kReload, choice<kHistory, &HistoryLimits::on_lag>("gap|close"),
-     "What happens to a subscriber that falls out of the history: a gap event, or it is closed."},
-    {"topics", "", kReload, TopicRulesKey{},
-     "History of certain topics; the first rule whose glob matches counts."},
+  {"history.bytes", "", kReload, bytes<kHistory, &HistoryLimits::bytes>(kKiB, 1024 * kGiB),
+   "Kept per topic: at most so many bytes."},
+  {"history.events", "", kReload, number<kHistory, &HistoryLimits::events>(1, 1'000'000'000),
+   "Kept per topic: at most so many events."},
+  {"history.age_ms", "", kReload,
+   time<kHistory, &HistoryLimits::age_ms>(1, 10 * kYear, "unlimited"),
+   "Kept per topic: events at most so old."},
+  {"history.on_lag", "", kReload, choice<kHistory, &HistoryLimits::on_lag>("gap|close"),
+   "What happens to a subscriber that falls out of the history: a gap event, or it is closed."},
+  {"topics", "", kReload, TopicRulesKey{},
+   "History of certain topics; the first rule whose glob matches counts."},
 
-    {"sse.enabled", "SSE_ENABLED", kReload, SwitchKey{&at<kSse, &Config::Sse::enabled>},
-     "Serve event streams; otherwise they are answered 501."},
-    {"sse.heartbeat_ms", "", kReload, time<kSse, &Config::Sse::heartbeat_ms>(10, 24 * kHour),
-     "Comment on a stream that was idle so long."},
-    {"sse.retry_ms", "", kReload, time<kSse, &Config::Sse::retry_ms>(0, kHour),
-     "How long clients are told to wait before they reconnect."},
+  {"sse.enabled", "SSE_ENABLED", kReload, SwitchKey{&at<kSse, &Config::Sse::enabled>},
+   "Serve event streams; otherwise they are answered 501."},
+  {"sse.heartbeat_ms", "", kReload, time<kSse, &Config::Sse::heartbeat_ms>(10, 24 * kHour),
+   "Comment on a stream that was idle so long."},
+  {"sse.retry_ms", "", kReload, time<kSse, &Config::Sse::retry_ms>(0, kHour),
+   "How long clients are told to wait before they reconnect."},
 
-    {"cors.enabled", "CORS_ENABLED", kReload, SwitchKey{&at<kCors, &Config::Cors::enabled>},
-     "Let pages of other origins read streams and publish."},
-    {"cors.origins", "", kReload,
-     ListKey{"* or origins, as https://example.org", set_origins, get_origins},
-     "Origins that may."},
+  {"cors.enabled", "CORS_ENABLED", kReload, SwitchKey{&at<kCors, &Config::Cors::enabled>},
+   "Let pages of other origins read streams and publish."},
+  {"cors.origins", "", kReload,
+   ListKey{"* or origins, as https://example.org", set_origins, get_origins},
+   "Origins that may."},
 
-    {"drain.timeout_ms", "", kReload, time<kDrain, &Config::Drain::timeout_ms>(0, kHour),
-     "From SIGTERM to the end at the latest."},
-    {"drain.delay_ms", "", kReload, time<kDrain, &Config::Drain::delay_ms>(0, kHour),
-     "From readiness going off to the end of the streams."},
-    {"drain.retry_min_ms", "", kReload, time<kDrain, &Config::Drain::retry_min_ms>(0, kHour),
-     "Least time after which drained clients are told to reconnect."},
-    {"drain.retry_max_ms", "", kReload, time<kDrain, &Config::Drain::retry_max_ms>(0, kHour),
-     "Most time after which drained clients are told to reconnect."},
+  {"drain.timeout_ms", "", kReload, time<kDrain, &Config::Drain::timeout_ms>(0, kHour),
+   "From SIGTERM to the end at the latest."},
+  {"drain.delay_ms", "", kReload, time<kDrain, &Config::Drain::delay_ms>(0, kHour),
+   "From readiness going off to the end of the streams."},
+  {"drain.retry_min_ms", "", kReload, time<kDrain, &Config::Drain::retry_min_ms>(0, kHour),
+   "Least time after which drained clients are told to reconnect."},
+  {"drain.retry_max_ms", "", kReload, time<kDrain, &Config::Drain::retry_max_ms>(0, kHour),
+   "Most time after which drained clients are told to reconnect."},
 
-    {"log.level", "", kReload, choice<kLog, &Config::Log::level>("debug|info|warn|error|off"),
-     "Least severe level that is written."},
-    {"log.format", "", kReload, choice<kLog, &Config::Log::format>("json|text"),
-     "JSON lines, or text for a terminal."},
-    {"metrics.interval_ms", "", kReload,
-     time<&Config::metrics, &Config::Metrics::interval_ms>(100, kHour, "off"),
-     "How often the server publishes its own figures to the topic metrics."},
+  {"log.level", "", kReload, choice<kLog, &Config::Log::level>("debug|info|warn|error|off"),
+   "Least severe level that is written."},
+  {"log.format", "", kReload, choice<kLog, &Config::Log::format>("json|text"),
+   "JSON lines, or text for a terminal."},
+  {"metrics.interval_ms", "", kReload,
+   time<&Config::metrics, &Config::Metrics::interval_ms>(100, kHour, "off"),
+   "How often the server publishes its own figures to the topic metrics."},
 
-    {"ring.entries", "", kRestart, power_of_two(number<kRing, &Config::Ring::entries>(64, 32'768)),
-     "Submission queue of each core's io_uring."},
-    {"ring.cq_entries", "", kRestart,
-     power_of_two(number<kRing, &Config::Ring::cq_entries>(128, 65'536)),
-     "Completion queue of each core's io_uring."},
-    {"ring.direct_descriptors", "", kRestart,
-     number<kRing, &Config::Ring::direct_descriptors>(64, 1'048'576,
-                                                      "the process's descriptor limit"),
-     "Size of each core's table of direct descriptors."},
-    {"buffers.recv_count", "", kRestart,
-     power_of_two(number<kBuffers, &Config::Buffers::recv_count>(8, 32'768)),
-     "Receive buffers of each core."},
-    {"buffers.recv_bytes", "", kRestart,
-     bytes<kBuffers, &Config::Buffers::recv_bytes>(512, kMiB), "Size of a receive buffer."},
-    {"send.round", "", kRestart, number<kSend, &Config::Send::round>(1, 4'096),
-     "Sends per submission while a core sweeps its subscribers."},
-    {"send.max_bytes", "", kRestart, bytes<kSend, &Config::Send::max_bytes>(kKiB, 64 * kMiB),
-     "Most bytes of history in one send."},
-  });
-  // clang-format on
-  return kTable;
-}
+  {"ring.entries", "", kRestart, power_of_two(number<kRing, &Config::Ring::entries>(64, 32'768)),
+   "Submission queue of each core's io_uring."},
+  {"ring.cq_entries", "", kRestart,
+   power_of_two(number<kRing, &Config::Ring::cq_entries>(128, 65'536)),
+   "Completion queue of each core's io_uring."},
+  {"ring.direct_descriptors", "", kRestart,
+   number<kRing, &Config::Ring::direct_descriptors>(64, 1'048'576,
+                                                    "the process's descriptor limit"),
+   "Size of each core's table of direct descriptors."},
+  {"buffers.recv_count", "", kRestart,
+   power_of_two(number<kBuffers, &Config::Buffers::recv_count>(8, 32'768)),
+   "Receive buffers of each core."},
+  {"buffers.recv_bytes", "", kRestart,
+   bytes<kBuffers, &Config::Buffers::recv_bytes>(512, kMiB), "Size of a receive buffer."},
+  {"send.round", "", kRestart, number<kSend, &Config::Send::round>(1, 4'096),
+   "Sends per submission while a core sweeps its subscribers."},
+  {"send.max_bytes", "", kRestart, bytes<kSend, &Config::Send::max_bytes>(kKiB, 64 * kMiB),
+   "Most bytes of history in one send."},
+});
+// clang-format on
 
 std::vector<std::string> choices_of(const ChoiceKey& kind) {
   std::vector<std::string> names;
@@ -236,7 +233,7 @@ std::string number_allowed(const NumberKey& kind) {
 
 }  // namespace
 
-std::span<const ConfigKey> config_keys() { return table(); }
+std::span<const ConfigKey> config_keys() { return kTable; }
 
 std::string environment_name(std::string_view path) {
   std::string name = "RINGCAST_";

@@ -48,9 +48,8 @@ std::string_view trim(std::string_view text) {
 template <class T>
 std::optional<T> parse_digits(std::string_view text) {
   T value{};
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (text.empty() || error != std::errc{} || stop != end) return std::nullopt;
+  const auto [stop, error] = std::from_chars(text.begin(), text.end(), value);
+  if (text.empty() || error != std::errc{} || stop != text.end()) return std::nullopt;
   return value;
 }
 
@@ -191,6 +190,7 @@ Result<void> set_cores(Config& config, const std::vector<std::string>& items) {
 
 std::vector<std::string> get_cores(const Config& config) {
   std::vector<std::string> items;
+  items.reserve(config.cores.size());
   for (const uint32_t core : config.cores) items.push_back(fmt::format("{}", core));
   return items;
 }
