@@ -108,8 +108,7 @@ let frame = 0;
 const shownTypes = () => byId('types').value.split(',').map((s) => s.trim()).filter(Boolean);
 
 function eventRow(event) {
-  // A gap notice is the server's own: unlike a published event of that name it has no id.
-  const row = element('li', event.type === 'gap' && event.id === undefined ? 'gap' : '');
+  const row = element('li', event.type === 'gap' ? 'gap' : '');
   row.append(element('time', '', event.time.toTimeString().slice(0, 8)),
              element('span', 'type', event.type), element('span', 'topic', event.topic ?? ''),
              element('span', 'id', event.id ?? ''));
