@@ -127,18 +127,25 @@ bool HeadScanner::step(char c) {
   return false;
 }
 
-// Most of a head is text of fields: this loop is the fast way through it.
-void HeadScanner::skip_field_text(std::string_view bytes) {
-  const std::size_t end = std::min(bytes.size(), begin_ + limits_.max_head_bytes);
-  while (position_ < end && chars::is(bytes[position_], chars::kFieldText)) ++position_;
+// Most of a head is the target and the text of fields: the fast way through them, up to a byte that
+// ends them or a limit.
+void HeadScanner::skip_text(std::string_view bytes) {
+  const std::size_t head_end = begin_ + limits_.max_head_bytes;
+  if (phase_ == Phase::field) {
+    const std::size_t end = std::min(bytes.size(), head_end);
+    if (position_ < end) {
+      position_ += chars::field_text_length(bytes.substr(position_, end - position_));
+    }
+  } else if (phase_ == Phase::target) {
+    const std::size_t end = std::min({bytes.size(), head_end, begin_ + limits_.max_request_line});
+    while (position_ < end && chars::is(bytes[position_], chars::kTarget)) ++position_;
+  }
 }
 
 HeadScanner::State HeadScanner::scan(std::string_view bytes) {
   while (phase_ < Phase::complete && position_ < bytes.size()) {
-    if (phase_ == Phase::field) {
-      skip_field_text(bytes);
-      if (position_ == bytes.size()) break;
-    }
+    skip_text(bytes);
+    if (position_ == bytes.size()) break;
     if (over_limit() || !step(bytes[position_])) break;
     ++position_;
   }

@@ -68,7 +68,7 @@ class HeadScanner {
   bool step_request_line(char c);
   bool step_version(char c);
   bool expect_lf(char c, Phase next);
-  void skip_field_text(std::string_view bytes);
+  void skip_text(std::string_view bytes);
   bool over_limit();
   bool fail(const HttpError& error);
 

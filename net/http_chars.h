@@ -1,9 +1,11 @@
 // Character classes of HTTP (RFC 9110 §5.6, RFC 3986 §2), one table look-up each.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace ringcast::chars {
@@ -49,6 +51,28 @@ constexpr bool all(std::string_view text, std::uint8_t classes) {
     if (!is(c, classes)) return false;
   }
   return true;
+}
+
+// How many characters at the front of `text` are field text: eight at a time while none of them is
+// a control character, since a head is mostly this.
+inline std::size_t field_text_length(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101U;
+  constexpr std::uint64_t kHighBits = kOnes * 0x80;
+  std::size_t n = 0;
+  while (true) {
+    for (; text.size() - n >= 8; n += 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, text.data() + n, 8);
+      const std::uint64_t del = word ^ (kOnes * 0x7f);
+      const std::uint64_t below_blank = (word - kOnes * 0x20) & ~word;
+      const std::uint64_t is_del = (del - kOnes) & ~del;
+      if (((below_blank | is_del) & kHighBits) != 0) break;
+    }
+    // A tab is a control character and field text nevertheless.
+    const std::size_t stop = std::min(text.size(), n + 8);
+    while (n < stop && is(text[n], kFieldText)) ++n;
+    if (n < stop || n == text.size()) return n;
+  }
 }
 
 // token = 1*tchar

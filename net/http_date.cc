@@ -23,13 +23,14 @@ void format_http_date(std::int64_t unix_seconds, std::span<char, kHttpDateBytes>
   const auto second = static_cast<unsigned>(clamped % 86400);
   const std::chrono::sys_days day{std::chrono::days{clamped / 86400}};
   const std::chrono::year_month_day date{day};
-  const unsigned weekday = std::chrono::weekday{day}.c_encoding();
+  const std::size_t weekday = std::chrono::weekday{day}.c_encoding();
+  const std::size_t month = static_cast<unsigned>(date.month()) - 1;
   const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
 
   std::memcpy(out.data(), "ddd, dd mmm yyyy hh:mm:ss GMT", kHttpDateBytes);
   std::memcpy(&out[0], kDays.data() + weekday * 3, 3);
   put_two(&out[5], static_cast<unsigned>(date.day()));
-  std::memcpy(&out[8], kMonths.data() + (static_cast<unsigned>(date.month()) - 1) * 3, 3);
+  std::memcpy(&out[8], kMonths.data() + month * 3, 3);
   put_two(&out[12], year / 100);
   put_two(&out[14], year % 100);
   put_two(&out[17], second / 3600);

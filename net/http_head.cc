@@ -192,7 +192,7 @@ Refusal HeadParser::parse_field(std::string_view line, std::size_t begin) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos || !chars::is_token(line.substr(0, colon))) return kBadHeader;
   const std::string_view value = chars::trim(line.substr(colon + 1));
-  if (!chars::all(value, chars::kFieldText)) return kBadHeader;
+  if (chars::field_text_length(value) != value.size()) return kBadHeader;
   if (out_.field_count_ == RequestHead::kFieldsMax) return kManyHeaders;
   const std::size_t value_begin =
       value.empty() ? begin + colon + 1

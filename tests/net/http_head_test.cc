@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "net/head_referee.h"
+
 namespace ringcast {
 namespace {
 
@@ -275,6 +277,19 @@ TEST(HttpHead, Smuggling) {
   });
 }
 
+// Values are looked at eight bytes at a time: each byte must count at each place.
+TEST(HttpHead, EveryByteAtEveryPlaceOfAValue) {
+  for (std::size_t place = 0; place < 20; ++place) {
+    for (int c = 0; c < 256; ++c) {
+      std::string value(20, 'x');
+      value[place] = static_cast<char>(c);
+      const bool good = c == '\t' || (c >= 0x20 && c != 0x7f);
+      ASSERT_EQ(judge(get("X: " + value + "\r\n"), 0).status, good ? 0 : 400) << place << ' ' << c;
+      ASSERT_EQ(parse_only(get("X:" + value + "\r\n")), good ? 0 : 400) << place << ' ' << c;
+    }
+  }
+}
+
 TEST(HttpHead, Host) {
   const auto with = [](const std::string& host) {
     return "GET / HTTP/1.1\r\nHost:" + host + "\r\n\r\n";
@@ -428,6 +443,29 @@ TEST(HttpHead, TheSecondReadingRefusesNothingGood) {
     if (c != 0x7f) every += static_cast<char>(c);
   }
   EXPECT_EQ(judge(get(every + "\r\n"), 0).status, 0);
+}
+
+TEST(HttpHead, TheSecondReadingNoticesEveryDifference) {
+  const auto agrees = [](const Parsed& head, auto change) {
+    Parsed changed = head;
+    change(changed);
+    return llhttp_agrees(std::string_view(*head.bytes).substr(head.bytes->find('\n') + 1), changed);
+  };
+  const Parsed head = parsed(post("Content-Length: 5\r\nX:  y \r\nEmpty:\r\n"));
+  EXPECT_TRUE(agrees(head, [](RequestHead&) {}));
+  EXPECT_FALSE(agrees(head, [](RequestHead& h) { h.content_length = 6; }));
+  EXPECT_FALSE(agrees(head, [](RequestHead& h) { h.content_length.reset(); }));
+  EXPECT_FALSE(agrees(head, [](RequestHead& h) { h.chunked = true; }));
+  const Parsed chunked = parsed(post("Transfer-Encoding: chunked\r\n"));
+  EXPECT_TRUE(agrees(chunked, [](RequestHead&) {}));
+  EXPECT_FALSE(agrees(chunked, [](RequestHead& h) { h.chunked = false; }));
+  // The fields of another head, and heads that llhttp refuses or finds incomplete.
+  const std::string_view fields = "Host: a\r\nContent-Length: 5\r\nX:  y \r\nEmpty:\r\n\r\n";
+  EXPECT_FALSE(llhttp_agrees(fields, head)) << "equal, but at another place";
+  const std::string_view own = std::string_view(*head.bytes).substr(head.bytes->find('\n') + 1);
+  for (std::size_t n = 0; n < own.size(); ++n) {
+    EXPECT_FALSE(llhttp_agrees(own.substr(0, n), head)) << n;
+  }
 }
 
 TEST(HttpHead, AnEarlierHeadLeavesNoTrace) {
