@@ -53,6 +53,16 @@ TEST_F(ConfigTest, EveryKeyAcceptsItsOwnDefault) {
   for (const std::string& origin : again->origins) EXPECT_TRUE(contains(origin, path_)) << origin;
 }
 
+TEST_F(ConfigTest, TheSampleShowsEveryKeyWithItsDefault) {
+  // The test runs somewhere below the build folder; its source knows where the tree is.
+  const std::string source = __FILE__;
+  const std::string root = source.substr(0, source.rfind("tests/protocol/"));
+  const auto loaded = load_config({.file = root + "tools/ringcast.sample.yaml"});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->config, Config{});
+  EXPECT_EQ(std::ranges::count(loaded->origins, "default"), 0);
+}
+
 TEST_F(ConfigTest, TheTableIsConsistent) {
   std::set<std::string> names;
   for (const ConfigKey& key : config_keys()) {
