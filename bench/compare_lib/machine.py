@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,6 +66,29 @@ def backlog_warning(value):
         f"net.core.netdev_max_backlog is {value}: longer bursts over loopback are dropped and resent "
         f"late, for every server alike (--raise-backlog sets {WANTED_BACKLOG} for this run)"
     )
+
+
+class Disturbance:
+    """How much of the machine's cores others used meanwhile: a share of all cores, known after the block.
+
+    Our own part is what we and the children we have waited for have used, so children must have ended."""
+
+    def __enter__(self):
+        self.start = self.now()
+        self.share = 0.0
+        return self
+
+    def __exit__(self, *_):
+        wall, busy, ours = (after - before for after, before in zip(self.now(), self.start))
+        if wall > 0:
+            self.share = max(0.0, (busy - ours) / (wall * (os.cpu_count() or 1)))
+
+    @staticmethod
+    def now():
+        """Seconds: the clock, user and system time of all cores, user and system time of ours."""
+        fields = read("/proc/stat").split("\n", 1)[0].split()
+        ticks = sum(int(value) for value in fields[1:4])  # user, nice, system
+        return time.monotonic(), ticks / os.sysconf("SC_CLK_TCK"), sum(os.times()[:4])
 
 
 @contextmanager

@@ -134,6 +134,8 @@ def notes(samples):
             for part in ("lost", "duplicates", "out_of_order", "netdev_dropped"):
                 if run.get(part):
                     said.append(f"{part.replace('_', ' ')}")
+            if run.get("disturbed"):
+                said.append("disturbed by other processes")
             if run.get("client_bound"):
                 said.append("the client was the limit")
             said += run.get("warnings", [])
@@ -142,6 +144,9 @@ def notes(samples):
         worst = {part: max((run.get(part) or 0 for run in runs), default=0)
                  for part in ("lost", "duplicates", "out_of_order", "netdev_dropped")}
         for text, count in texts.items():
+            if text.startswith("disturbed"):
+                share = max(run.get("others_share", 0) for run in runs)
+                text += f" (at most {share:.0%} of the machine)"
             most = worst.get(text.replace(" ", "_"))
             detail = f" (at most {most})" if most else ""
             found.append(f"{subject}: {text}{detail}, {count} of {len(runs)} runs")
