@@ -124,6 +124,7 @@ bool Reactor::turn(bool may_wait) {
   running_.swap(ready_);
   for (const std::coroutine_handle<> handle : running_) handle.resume();
   running_.clear();
+  hooks_.for_each([](TurnHook& hook) { hook.before_messages(); });
   bool busy = take_messages();
   hooks_.for_each([&busy](TurnHook& hook) { busy |= hook.run_turn(); });
   flush_messages();

@@ -33,6 +33,8 @@ namespace ringcast {
 // latency.
 class TurnHook : public ListHook {
  public:
+  // Before the turn's messages are taken in.
+  virtual void before_messages() {}
   // True if there is more to do at once: the reactor then does not wait.
   virtual bool run_turn() = 0;
   // After the turn's messages were handed over to the other cores.

@@ -1,0 +1,167 @@
+#include "core/event_stream.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstring>
+#include <iterator>
+
+namespace ringcast {
+namespace {
+
+constexpr std::string_view kIdField = "id: ";
+constexpr std::string_view kEventField = "event: ";
+constexpr std::string_view kDataField = "data: ";
+constexpr std::size_t kMostTypeBytes = 128;
+
+char* put(char* out, std::string_view text) {
+  std::memcpy(out, text.data(), text.size());
+  return out + text.size();
+}
+
+// The next line of `rest`, which ends at LF, CR or CRLF; `more` is false at the last one.
+std::string_view take_line(std::string_view& rest, bool& more) {
+  const std::size_t end = rest.find_first_of("\r\n");
+  const std::string_view line = rest.substr(0, end);
+  more = end != std::string_view::npos;
+  if (!more) return line;
+  const bool crlf = rest[end] == '\r' && end + 1 < rest.size() && rest[end + 1] == '\n';
+  rest.remove_prefix(end + (crlf ? 2 : 1));
+  return line;
+}
+
+bool has_line_end(std::string_view data) {
+  return std::memchr(data.data(), '\n', data.size()) != nullptr ||
+         std::memchr(data.data(), '\r', data.size()) != nullptr;
+}
+
+// The length of the well-formed UTF-8 sequence that `text` starts with; 0 if there is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xc0) == 0x80; };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xc2 && lead <= 0xdf) return continues(1) ? 2 : 0;
+  if (lead >= 0xe0 && lead <= 0xef) {
+    if (!continues(1) || !continues(2)) return 0;
+    const bool overlong = lead == 0xe0 && byte(1) < 0xa0;
+    const bool surrogate = lead == 0xed && byte(1) > 0x9f;
+    return overlong || surrogate ? 0 : 3;
+  }
+  if (lead >= 0xf0 && lead <= 0xf4) {
+    if (!continues(1) || !continues(2) || !continues(3)) return 0;
+    const bool overlong = lead == 0xf0 && byte(1) < 0x90;
+    const bool beyond = lead == 0xf4 && byte(1) > 0x8f;
+    return overlong || beyond ? 0 : 4;
+  }
+  return 0;
+}
+
+std::string_view name_of(GapReason reason) {
+  switch (reason) {
+    case GapReason::evicted:
+      return "evicted";
+    case GapReason::epoch:
+      return "epoch";
+    case GapReason::malformed:
+      return "malformed";
+    case GapReason::unknown:
+      return "unknown";
+    case GapReason::lagged:
+      return "lagged";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+bool is_event_type(std::string_view type) {
+  return type.size() <= kMostTypeBytes &&
+         type.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
+}
+
+std::uint64_t event_bytes(const NewEvent& event) {
+  std::uint64_t lines = 1;
+  if (has_line_end(event.data)) {
+    for (const char c : event.data) lines += c == '\n' || c == '\r' ? 1 : 0;
+  }
+  return kIdField.size() + kMostIdBytes + kEventField.size() + event.type.size() +
+         event.data.size() + lines * (kDataField.size() + 1) + 3;
+}
+
+char* write_event(char* out, const NewEvent& event, std::uint64_t number, const EventIds& ids) {
+  out = put(out, kIdField);
+  out = ids.write(out, number);
+  *out++ = '\n';
+  if (!event.type.empty()) {
+    out = put(out, kEventField);
+    out = put(out, event.type);
+    *out++ = '\n';
+  }
+  if (!has_line_end(event.data)) {
+    out = put(out, kDataField);
+    out = put(out, event.data);
+    *out++ = '\n';
+  } else {
+    std::string_view rest = event.data;
+    for (bool more = true; more;) {
+      out = put(out, kDataField);
+      out = put(out, take_line(rest, more));
+      *out++ = '\n';
+    }
+  }
+  *out++ = '\n';
+  return out;
+}
+
+std::string_view written_type(std::string_view event) {
+  const std::size_t id_end = event.find('\n');
+  if (id_end == std::string_view::npos) return {};
+  event.remove_prefix(id_end + 1);
+  if (!event.starts_with(kEventField)) return {};
+  event.remove_prefix(kEventField.size());
+  return event.substr(0, event.find('\n'));
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  while (!text.empty()) {
+    const char c = text.front();
+    const std::size_t length = utf8_length(text);
+    if (length == 0) {
+      out += "\\ufffd";
+      text.remove_prefix(1);
+      continue;
+    }
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      out.append(text.substr(0, length));
+    }
+    text.remove_prefix(length);
+  }
+  out += '"';
+}
+
+void append_gap(std::string& out, const Gap& gap, std::string_view resume_id, const EventIds& ids) {
+  out += "id: ";
+  out += resume_id;
+  out += "\nevent: gap\ndata: {\"requested\":";
+  append_json_string(out, gap.requested);
+  out += ",\"earliest\":";
+  if (gap.earliest == 0) {
+    out += "null";
+  } else {
+    append_json_string(out, ids.text(gap.earliest));
+  }
+  out += ",\"reason\":";
+  append_json_string(out, name_of(gap.reason));
+  out += ",\"topic\":";
+  append_json_string(out, gap.topic);
+  out += "}\n\n";
+}
+
+}  // namespace ringcast

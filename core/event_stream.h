@@ -1,0 +1,53 @@
+// The event stream format: how an event lies in the log and reaches every SSE subscriber
+// (HTML Living Standard, §9.2.6 "Interpreting an event stream").
+//
+//   id: EPOCH-N          one line
+//   event: TYPE          only if the publisher named a type
+//   data: LINE           one for each line of the data
+//   (empty line)
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/event_id.h"
+
+namespace ringcast {
+
+struct NewEvent {
+  std::string_view type;  // empty: the default type, `message`
+  std::string_view data;  // valid UTF-8
+  std::string_view key;   // the publisher's id, empty if it gave none
+};
+
+// A comment: keeps idle connections alive through proxies.
+inline constexpr std::string_view kHeartbeat = ":\n\n";
+
+// No line ends, no NUL, at most 128 bytes.
+bool is_event_type(std::string_view type);
+
+// The most bytes that write_event writes.
+std::uint64_t event_bytes(const NewEvent& event);
+char* write_event(char* out, const NewEvent& event, std::uint64_t number, const EventIds& ids);
+
+// The type of an event as written; empty if it has none.
+std::string_view written_type(std::string_view event);
+
+enum class GapReason : std::uint8_t { evicted, epoch, malformed, unknown, lagged };
+
+// What a subscriber is told when it cannot have everything after the id that it asked for.
+struct Gap {
+  GapReason reason;
+  std::string_view requested;  // as the client sent it, any bytes
+  std::string_view topic;
+  std::uint64_t earliest;  // the number of the first event that follows; 0 if there is none
+};
+
+// Appends a `gap` event whose id is `resume_id`: resuming from there is no gap again.
+void append_gap(std::string& out, const Gap& gap, std::string_view resume_id, const EventIds& ids);
+
+// Appends a JSON string literal; bytes that are not valid UTF-8 become U+FFFD.
+void append_json_string(std::string& out, std::string_view text);
+
+}  // namespace ringcast

@@ -1,0 +1,146 @@
+// The hub of a core: its subscribers, and the sweep that serves them.
+//
+// The sweep runs in every turn of the reactor: it starts at most `sends_per_round` sends, topic by
+// topic in turn, and comes back after completions were looked at. A send carries everything between
+// the subscriber's cursor and the head at that moment, so events published during a sweep go to
+// everyone who was not visited yet: coalescing grows with load by itself, and an idle system sends
+// at once.
+//
+// One core only; what it learns from home cores arrives as notices (core/topic_link.h).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/admission.h"
+#include "core/counter.h"
+#include "core/event_stream.h"
+#include "core/fabric.h"
+#include "core/hub_options.h"
+#include "core/merge.h"
+#include "core/reactor.h"
+#include "core/subscriber.h"
+#include "core/topic_view.h"
+
+namespace ringcast {
+
+// What a subscriber asks for.
+struct Subscription {
+  enum class From : std::uint8_t { latest, earliest, after_id };
+
+  std::vector<std::string> topics;    // names; several or none
+  std::vector<std::string> patterns;  // with `*`
+  std::vector<std::string> types;     // empty: every type
+  From from = From::latest;
+  std::string last_id;  // with after_id: as the client sent it
+  std::string head;     // what the subscriber gets first, such as the response head
+
+  bool plain() const { return topics.size() == 1 && patterns.empty() && types.empty(); }
+};
+
+class Hub final : public TurnHook {
+ public:
+  Hub(Reactor& reactor, Fabric& fabric, Admission& admission, const HubOptions& options);
+  ~Hub();
+
+  void set_options(const HubOptions& options) { options_ = options; }
+  const HubOptions& options() const { return options_; }
+
+  // The view of a topic that this core follows already; null if it does not yet.
+  TopicView* find_view(std::string_view topic);
+  TopicView& view_of(TopicLink& link);  // makes it if need be
+  void noticed(TopicLink& link);        // the home says that the topic moved
+
+  // One subscriber with this pattern is gone: the homes need not tell of new topics for its sake.
+  void unwatch(const std::string& pattern);
+
+  // Takes the socket over: from here on the hub serves it and closes it. `views` are those of
+  // subscription.topics, followed by those that the patterns reach now; all are held by the caller.
+  void join(Descriptor fd, Subscription&& subscription, const std::vector<TopicView*>& views);
+
+  // Ends all streams as soon as they have everything, with a jittered `retry:`.
+  void drain();
+  void close_all(CloseReason reason);
+  std::size_t subscribers() const { return live_; }
+
+  void before_messages() override;
+  bool run_turn() override;
+  void maintain();  // called often; each call does a share of the periodic work
+
+  struct Counters {
+    Counter joined, sends, send_bytes, deliveries, heartbeats, send_errors, views;
+    std::array<Counter, 5> gaps;  // by GapReason
+    std::array<Counter, static_cast<std::size_t>(CloseReason::count)> closed;
+    Counter subscribers, behind, session_ms, refused_pattern_topics;
+  } counters;
+
+ private:
+  friend class Subscriber;
+
+  struct Start {
+    Cursor cursor;
+    bool gap = false;
+    Gap what{};
+  };
+  Start start_of(TopicView& view, const Subscription& subscription, const ParsedId& parsed,
+                 const Position& latest);
+  Position latest_position() const;
+  void join_plain(Subscriber& subscriber, Subscription& subscription, TopicView& view);
+  void join_merge(Subscriber& subscriber, Subscription& subscription,
+                  const std::vector<TopicView*>& views);
+
+  Subscriber& add(Descriptor fd);
+  void remove(Subscriber& subscriber);
+  static void completed(Completion& completion, std::int32_t result, std::uint32_t flags,
+                        unsigned tag);
+  void sent(Subscriber& subscriber, std::int32_t result);
+  void queue(Subscriber& subscriber);  // it has something to send
+  void rest(Subscriber& subscriber);   // it has everything
+  bool has_more(Subscriber& subscriber);
+  bool start(Subscriber& subscriber);  // starts a send; false if there was nothing to send
+  bool start_own(Subscriber& subscriber);
+  bool start_range(Subscriber& subscriber);
+  bool start_merge(Subscriber& subscriber);
+  void send(Subscriber& subscriber, const char* bytes, std::uint32_t size);
+  void lagged(Subscriber& subscriber, TopicView& view, Cursor& cursor);
+  void give(Subscriber& subscriber, std::string_view own_bytes);
+  void say_farewell(Subscriber& subscriber);
+  void poll(Subscriber& subscriber);
+  void close(Subscriber& subscriber, CloseReason reason);
+  void finish_close(Subscriber& subscriber);
+  void look_at(TopicView& view);
+  void release(TopicView& view);
+  void retire(TopicView& view);
+  void check(Subscriber& subscriber);
+  void activate(TopicView& view);
+  std::uint32_t now_ms() const { return static_cast<std::uint32_t>(reactor_.now_ns() / 1'000'000); }
+
+  Reactor& reactor_;
+  Fabric& fabric_;
+  Admission& admission_;
+  HubOptions options_;
+  bool draining_ = false;
+  std::minstd_rand jitter_;
+  std::array<std::uint64_t, kMostHomes> watermarks_{};  // as of before this turn's messages
+  std::unordered_map<std::string_view, std::unique_ptr<TopicView>> views_;
+  std::vector<TopicView*> marked_;
+  List<TopicView> active_;  // with somebody ready
+  List<Subscriber> merges_ready_;
+  std::vector<Subscriber*> merges_with_patterns_;
+  std::vector<std::unique_ptr<Subscriber>> slots_;
+  std::vector<std::uint32_t> free_slots_;
+  std::size_t live_ = 0;
+  std::size_t checked_ = 0;
+  std::vector<TopicView*> view_list_;
+  std::size_t checked_view_ = 0;
+  std::vector<std::vector<char>> spare_buffers_;
+};
+
+}  // namespace ringcast

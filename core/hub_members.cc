@@ -1,0 +1,354 @@
+// Who follows what: joining, gaps, draining, leaving, and the periodic look at everyone.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/hub.h"
+#include "core/shard.h"
+
+namespace ringcast {
+namespace {
+
+constexpr std::uint32_t kRoundMs = 500;  // every subscriber is looked at once in this time
+constexpr std::size_t kViewsPerCall = 256;
+
+struct UnwatchMessage : Message {
+  UnwatchMessage(std::string text, unsigned from)
+      : Message(run), pattern(std::move(text)), core(from) {}
+  static void run(Message& message) {
+    const std::unique_ptr<UnwatchMessage> self(static_cast<UnwatchMessage*>(&message));
+    Shard::current().topics()->unwatch(self->pattern, self->core);
+  }
+  std::string pattern;
+  unsigned core;
+};
+
+// Goes to the home, which lets go of the link, and back, when nothing can reach the link any more.
+struct DetachMessage : Message {
+  DetachMessage(TopicLink& of, Reactor& reader, std::unique_ptr<TopicView> with)
+      : Message(at_home), link(&of), back(reader), view(std::move(with)) {}
+  static void at_home(Message& message) {
+    auto& self = static_cast<DetachMessage&>(message);
+    Shard::current().topics()->detach(*self.link);
+    self.handler = [](Message& returned) { delete static_cast<DetachMessage*>(&returned); };
+    Reactor::current()->send_to(self.back, self);
+  }
+  std::unique_ptr<TopicLink> link;
+  Reactor& back;
+  std::unique_ptr<TopicView> view;
+};
+
+}  // namespace
+
+OwnBytes* OwnBytes::create(std::string_view text) {
+  void* memory = FramePool::allocate(sizeof(OwnBytes) + text.size());
+  auto* own = new (memory) OwnBytes{static_cast<std::uint32_t>(text.size())};
+  std::memcpy(own->bytes(), text.data(), text.size());
+  return own;
+}
+
+void OwnBytes::destroy(OwnBytes* own) {
+  if (own != nullptr) FramePool::release(own, sizeof(OwnBytes) + own->size);
+}
+
+Subscriber::Subscriber(Hub& of) : Completion(Hub::completed), hub(of) {}
+
+Subscriber::~Subscriber() { OwnBytes::destroy(own); }
+
+TopicView* Hub::find_view(std::string_view topic) {
+  const auto found = views_.find(topic);
+  return found == views_.end() ? nullptr : found->second.get();
+}
+
+TopicView& Hub::view_of(TopicLink& link) {
+  if (link.view != nullptr) return *link.view;
+  auto made = std::make_unique<TopicView>(link);
+  TopicView& view = *made;
+  view.unused_since_ns = reactor_.now_ns();
+  views_.emplace(view.name(), std::move(made));
+  view_list_.push_back(&view);
+  counters.views.set(views_.size());
+  // A new topic may be one that somebody's pattern is waiting for.
+  for (Subscriber* subscriber : merges_with_patterns_) {
+    Merge& merge = *subscriber->merge;
+    if (subscriber->state == SubscriberState::closing) continue;
+    if (!merge.matches(view.name()) || merge.has(view)) continue;
+    if (merge.members().size() >= options_.max_pattern_topics) {
+      counters.refused_pattern_topics.add();
+      continue;
+    }
+    const unsigned home = fabric_.home_of(view.name());
+    merge.add(*subscriber, view, view.after(merge.position.number[home]));
+    link.subscribers.fetch_add(1, std::memory_order_relaxed);
+    if (merge.pending()) queue(*subscriber);
+  }
+  return view;
+}
+
+void Hub::unwatch(const std::string& pattern) {
+  for (unsigned home = 0; home < fabric_.homes(); ++home) {
+    auto message = std::make_unique<UnwatchMessage>(pattern, reactor_.core());
+    reactor_.send_to(fabric_.shards[home]->reactor(), *message.release());
+  }
+}
+
+Subscriber& Hub::add(Descriptor fd) {
+  std::uint32_t slot = 0;
+  if (free_slots_.empty()) {
+    slot = static_cast<std::uint32_t>(slots_.size());
+    slots_.emplace_back();
+  } else {
+    slot = free_slots_.back();
+    free_slots_.pop_back();
+  }
+  slots_[slot] = std::make_unique<Subscriber>(*this);
+  Subscriber& subscriber = *slots_[slot];
+  subscriber.slot = slot;
+  subscriber.fd = fd;
+  subscriber.last_send_ms = now_ms();
+  ++live_;
+  counters.joined.add();
+  counters.subscribers.set(live_);
+  return subscriber;
+}
+
+Position Hub::latest_position() const {
+  Position position;
+  for (unsigned home = 0; home < fabric_.homes(); ++home) {
+    position.number[home] = fabric_.watermarks[home].number.load(std::memory_order_acquire);
+  }
+  if (TopicTable* table = fabric_.shards[reactor_.core()]->topics()) {
+    position.number[reactor_.core()] = table->last_number();
+  }
+  return position;
+}
+
+Hub::Start Hub::start_of(TopicView& view, const Subscription& subscription, const ParsedId& parsed,
+                         const Position& latest) {
+  if (subscription.from == Subscription::From::latest) return {.cursor = view.head()};
+  if (subscription.from == Subscription::From::earliest) return {.cursor = view.earliest()};
+  Start start;
+  const unsigned home = fabric_.home_of(view.name());
+  const std::uint64_t number = parsed.position.number[home];
+  std::uint64_t newest = latest.number[home];
+  newest = std::max(newest, view.head().number);
+  if (parsed.problem != IdProblem::none) {
+    start.what.reason =
+        parsed.problem == IdProblem::epoch ? GapReason::epoch : GapReason::malformed;
+  } else if (number == 0 || number > newest) {
+    start.what.reason = GapReason::unknown;
+  } else if (number < view.topic().evicted_number()) {
+    start.what.reason = GapReason::evicted;
+  } else {
+    start.cursor = view.after(number);
+    return start;
+  }
+  start.gap = true;
+  start.cursor = view.earliest();
+  start.what.requested = subscription.last_id;
+  start.what.topic = view.name();
+  const bool empty = start.cursor.record >= view.readable(start.cursor).records;
+  start.what.earliest = empty ? 0 : start.cursor.segment->record(start.cursor.record).number;
+  return start;
+}
+
+void Hub::join(Descriptor fd, Subscription&& subscription, const std::vector<TopicView*>& views) {
+  Subscriber& subscriber = add(fd);
+  if (subscription.plain()) {
+    join_plain(subscriber, subscription, *views.front());
+  } else {
+    join_merge(subscriber, subscription, views);
+  }
+  give(subscriber, subscription.head);
+  if (draining_) subscriber.farewell = true;
+  queue(subscriber);
+  poll(subscriber);
+}
+
+void Hub::join_plain(Subscriber& subscriber, Subscription& subscription, TopicView& view) {
+  const ParsedId parsed = fabric_.ids.parse(subscription.last_id);
+  const Start start = start_of(view, subscription, parsed, latest_position());
+  subscriber.view = &view;
+  subscriber.cursor = start.cursor;
+  if (start.gap) {
+    const std::uint64_t resume = view.topic().evicted_number();
+    const auto reason = static_cast<std::size_t>(start.what.reason);
+    counters.gaps[reason].add();
+    append_gap(subscription.head, start.what, fabric_.ids.text(resume), fabric_.ids);
+  }
+  ++view.subscribers;
+  view.link().subscribers.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Hub::join_merge(Subscriber& subscriber, Subscription& subscription,
+                     const std::vector<TopicView*>& views) {
+  subscriber.merge = std::make_unique<Merge>();
+  Merge& merge = *subscriber.merge;
+  merge.patterns = std::move(subscription.patterns);
+  merge.types = std::move(subscription.types);
+  const ParsedId parsed = fabric_.ids.parse(subscription.last_id);
+  const Position latest = latest_position();
+  merge.position = latest;
+  const bool resumes = subscription.from == Subscription::From::after_id;
+  std::vector<Start> gaps;
+  std::array<std::uint64_t, kMostHomes> lowest = latest.number;
+  for (TopicView* view : views) {
+    const unsigned home = fabric_.home_of(view->name());
+    Start start = start_of(*view, subscription, parsed, latest);
+    if (subscription.from == Subscription::From::latest) {
+      start.cursor = view->after(latest.number[home]);
+    } else if (const Cursor& at = start.cursor; at.record < view->readable(start.cursor).records) {
+      lowest[home] = std::min(lowest[home], at.segment->record(at.record).number - fabric_.homes());
+    }
+    if (start.gap) gaps.push_back(start);
+    merge.add(subscriber, *view, start.cursor);
+    view->link().subscribers.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (subscription.from != Subscription::From::latest) merge.position.number = lowest;
+  for (unsigned home = 0; resumes && home < fabric_.homes(); ++home) {
+    // Where nothing is missing, the client's own position stands.
+    const std::uint64_t known = parsed.position.number[home];
+    const bool gap_here = std::ranges::any_of(
+        gaps, [&](const Start& gap) { return fabric_.home_of(gap.what.topic) == home; });
+    if (known != 0 && known <= latest.number[home] && !gap_here)
+      merge.position.number[home] = known;
+  }
+  for (const Start& gap : gaps) {
+    counters.gaps[static_cast<std::size_t>(gap.what.reason)].add();
+    append_gap(subscription.head, gap.what, merge.resume_id(fabric_.ids), fabric_.ids);
+  }
+  if (!merge.patterns.empty()) merges_with_patterns_.push_back(&subscriber);
+}
+
+void Hub::lagged(Subscriber& subscriber, TopicView& view, Cursor& cursor) {
+  if (view.topic().on_lag() == LagPolicy::close) {
+    counters.gaps[static_cast<std::size_t>(GapReason::lagged)].add();
+    close(subscriber, CloseReason::lag);
+    return;
+  }
+  const std::string had =
+      subscriber.merge ? subscriber.merge->resume_id(fabric_.ids) : fabric_.ids.text(cursor.number);
+  cursor = view.earliest();
+  Gap gap{.reason = GapReason::lagged, .requested = had, .topic = view.name(), .earliest = 0};
+  if (cursor.record < view.readable(cursor).records) {
+    gap.earliest = cursor.segment->record(cursor.record).number;
+  }
+  counters.gaps[static_cast<std::size_t>(GapReason::lagged)].add();
+  std::string text;
+  const std::string resume = subscriber.merge ? subscriber.merge->resume_id(fabric_.ids)
+                                              : fabric_.ids.text(view.topic().evicted_number());
+  append_gap(text, gap, resume, fabric_.ids);
+  give(subscriber, text);
+}
+
+void Hub::give(Subscriber& subscriber, std::string_view own_bytes) {
+  if (own_bytes.empty()) return;
+  if (subscriber.own == nullptr) {
+    subscriber.own = OwnBytes::create(own_bytes);
+    return;
+  }
+  RINGCAST_CHECK(!subscriber.sending_own);
+  const std::string_view had{subscriber.own->bytes(), subscriber.own->size};
+  OwnBytes* const both = OwnBytes::create(std::string(had).append(own_bytes));
+  OwnBytes::destroy(std::exchange(subscriber.own, both));
+}
+
+void Hub::say_farewell(Subscriber& subscriber) {
+  const std::uint32_t spread = std::max(options_.drain_retry_max_ms, options_.drain_retry_min_ms) -
+                               options_.drain_retry_min_ms + 1;
+  const std::uint64_t retry_ms = options_.drain_retry_min_ms + jitter_() % spread;
+  give(subscriber, fmt::format("retry: {}\n\n", retry_ms));
+  subscriber.reason = CloseReason::drain;
+}
+
+void Hub::drain() {
+  draining_ = true;
+  for (const auto& subscriber : slots_) {
+    if (!subscriber) continue;
+    subscriber->farewell = true;
+    if (subscriber->state == SubscriberState::idle) queue(*subscriber);
+  }
+}
+
+void Hub::close_all(CloseReason reason) {
+  for (const auto& subscriber : slots_) {
+    if (subscriber) close(*subscriber, reason);
+  }
+}
+
+void Hub::remove(Subscriber& subscriber) {
+  const auto leave = [this](TopicView& view) {
+    --view.subscribers;
+    view.link().subscribers.fetch_sub(1, std::memory_order_relaxed);
+    view.unused_since_ns = reactor_.now_ns();
+  };
+  if (subscriber.merge) {
+    for (const auto& member : subscriber.merge->members()) leave(member->view);
+    std::erase(merges_with_patterns_, &subscriber);
+    for (const std::string& pattern : subscriber.merge->patterns) unwatch(pattern);
+  } else {
+    leave(*subscriber.view);
+  }
+  const std::uint32_t slot = subscriber.slot;
+  slots_[slot].reset();
+  free_slots_.push_back(slot);
+  --live_;
+  counters.subscribers.set(live_);
+  admission_.leave();
+}
+
+void Hub::check(Subscriber& subscriber) {
+  const std::uint32_t quiet_ms = now_ms() - subscriber.last_send_ms;
+  switch (subscriber.state) {
+    case SubscriberState::idle:
+      if (options_.heartbeat_ms == 0 || quiet_ms < options_.heartbeat_ms) return;
+      subscriber.beat = true;
+      queue(subscriber);
+      return;
+    case SubscriberState::sending:
+      if (quiet_ms >= options_.send_timeout_ms) close(subscriber, CloseReason::timeout);
+      return;
+    case SubscriberState::ending:
+      if (quiet_ms >= options_.ending_timeout_ms) close(subscriber, CloseReason::drain);
+      return;
+    default:
+      return;
+  }
+}
+
+void Hub::maintain() {
+  const auto calls_per_round =
+      std::size_t{kRoundMs} * 1'000'000 / static_cast<std::size_t>(Shard::kMaintainEveryNs);
+  const std::size_t share = slots_.size() / calls_per_round + 1;
+  for (std::size_t n = std::min(share, slots_.size()); n > 0; --n) {
+    checked_ = checked_ + 1 < slots_.size() ? checked_ + 1 : 0;
+    if (slots_[checked_]) check(*slots_[checked_]);
+  }
+  for (std::size_t n = std::min(kViewsPerCall, view_list_.size()); n > 0; --n) {
+    checked_view_ = checked_view_ + 1 < view_list_.size() ? checked_view_ + 1 : 0;
+    TopicView& view = *view_list_[checked_view_];
+    const std::int64_t unused_ms = (reactor_.now_ns() - view.unused_since_ns) / 1'000'000;
+    if (view.subscribers == 0 && view.holds == 0 && !view.marked &&
+        unused_ms >= options_.view_linger_ms) {
+      retire(view);
+      if (view_list_.empty()) break;
+    }
+  }
+}
+
+void Hub::retire(TopicView& view) {
+  view_list_[checked_view_] = view_list_.back();
+  view_list_.pop_back();
+  view.retired = true;
+  view.unlink();
+  const auto found = views_.find(view.name());
+  std::unique_ptr<TopicView> owned = std::move(found->second);
+  views_.erase(found);
+  counters.views.set(views_.size());
+  Reactor& home = fabric_.shards[fabric_.home_of(view.name())]->reactor();
+  auto message = std::make_unique<DetachMessage>(view.link(), reactor_, std::move(owned));
+  reactor_.send_to(home, *message.release());
+}
+
+}  // namespace ringcast

@@ -1,0 +1,124 @@
+#include "core/merge.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/event_stream.h"
+#include "core/topic_name.h"
+
+namespace ringcast {
+namespace {
+
+bool later(const MergeMember* a, const MergeMember* b) { return a->next_number > b->next_number; }
+
+}  // namespace
+
+MergeMember& Merge::add(Subscriber& subscriber, TopicView& view, const Cursor& at) {
+  members_.push_back(std::make_unique<MergeMember>(subscriber, view, at));
+  heap_.reserve(members_.size());
+  deferred_.reserve(members_.size());
+  MergeMember& member = *members_.back();
+  view.members.push_back(member);
+  ++view.subscribers;
+  wake(member);
+  return member;
+}
+
+bool Merge::has(const TopicView& view) const {
+  return std::ranges::any_of(members_, [&](const auto& member) { return &member->view == &view; });
+}
+
+bool Merge::matches(std::string_view topic) const {
+  return std::ranges::any_of(patterns,
+                             [&](const auto& pattern) { return topic_matches(pattern, topic); });
+}
+
+void Merge::wake(MergeMember& member) {
+  if (!member.pending) push(member);
+}
+
+void Merge::push(MergeMember& member) {
+  if (member.view.lost(member.cursor)) {
+    member.next_number = 0;  // first in line: its gap is told before anything else
+  } else {
+    const Committed readable = member.view.readable(member.cursor);
+    if (member.cursor.record >= readable.records) return;
+    member.next_number = member.cursor.segment->record(member.cursor.record).number;
+  }
+  member.pending = true;
+  heap_.push_back(&member);
+  std::ranges::push_heap(heap_, later);
+}
+
+MergeMember& Merge::pop() {
+  std::ranges::pop_heap(heap_, later);
+  MergeMember& member = *heap_.back();
+  heap_.pop_back();
+  member.pending = false;
+  return member;
+}
+
+bool Merge::wants(std::string_view event) const {
+  if (types.empty()) return true;
+  std::string_view type = written_type(event);
+  if (type.empty()) type = "message";
+  return std::ranges::find(types, type) != types.end();
+}
+
+void Merge::write(std::vector<char>& out, const MergeMember& member, std::string_view event,
+                  const EventIds& ids) const {
+  // The last id of a block wins, so the event's own bytes stay as they are and the position
+  // follows.
+  out.insert(out.end(), event.begin(), event.end() - 1);
+  if (members_.size() == 1 && patterns.empty()) {
+    out.push_back('\n');
+    return;
+  }
+  constexpr std::string_view kTopic = "topic: ";
+  constexpr std::string_view kId = "\nid: ";
+  const std::string& name = member.view.name();
+  out.insert(out.end(), kTopic.begin(), kTopic.end());
+  out.insert(out.end(), name.begin(), name.end());
+  out.insert(out.end(), kId.begin(), kId.end());
+  std::array<char, 256> id;
+  out.insert(out.end(), id.data(), ids.write(id.data(), position));
+  out.push_back('\n');
+  out.push_back('\n');
+}
+
+std::size_t Merge::compose(std::vector<char>& out, std::size_t most_bytes,
+                           std::span<const std::uint64_t> watermarks, const EventIds& ids,
+                           MergeMember*& lost) {
+  std::size_t events = 0;
+  lost = nullptr;
+  while (!heap_.empty() && out.size() < most_bytes) {
+    MergeMember& member = pop();
+    if (member.view.lost(member.cursor)) {
+      lost = &member;
+      break;
+    }
+    const unsigned home = ids.home_of(member.next_number);
+    if (member.next_number > watermarks[home]) {
+      deferred_.push_back(&member);
+      continue;
+    }
+    const std::string_view event = member.cursor.segment->event(member.cursor.record);
+    position.number[home] = std::max(position.number[home], member.next_number);
+    if (wants(event)) {
+      write(out, member, event, ids);
+      id_is_behind = false;
+      ++events;
+    } else {
+      id_is_behind = true;
+    }
+    member.cursor.number = member.next_number;
+    ++member.cursor.record;
+    member.cursor.offset = member.cursor.segment->record(member.cursor.record - 1).end;
+    push(member);
+  }
+  for (MergeMember* member : deferred_) push(*member);
+  deferred_.clear();
+  return events;
+}
+
+}  // namespace ringcast

@@ -1,0 +1,220 @@
+#include "core/shard.h"
+
+#include <algorithm>
+#include <array>
+
+namespace ringcast {
+namespace {
+
+thread_local std::vector<Shard*> shards_here;  // one in the product; several under simulation
+
+}  // namespace
+
+Shard::Shard(Reactor& reactor, Fabric& fabric, Admission& admission, const HubOptions& hub_options,
+             const TopicTableOptions& table_options)
+    : reactor_(reactor),
+      fabric_(fabric),
+      table_(reactor.core() < fabric.homes()
+                 ? std::make_unique<TopicTable>(reactor, fabric, table_options)
+                 : nullptr),
+      hub_(reactor, fabric, admission, hub_options),
+      maintenance_(*this) {
+  if (table_) table_->connect(hub_);
+  fabric_.shards[reactor.core()] = this;
+  shards_here.push_back(this);
+  reactor_.timers().arm(maintenance_, reactor_.now_ns() + kMaintainEveryNs);
+}
+
+Shard::~Shard() { std::erase(shards_here, this); }
+
+Shard& Shard::current() {
+  const Reactor* const reactor = Reactor::current();
+  for (Shard* shard : shards_here) {
+    if (&shard->reactor_ == reactor) return *shard;
+  }
+  RINGCAST_CHECK(false);
+}
+
+void Shard::maintain(Timer& timer) {
+  Shard& self = static_cast<Maintenance&>(timer).shard;
+  if (self.table_) self.table_->maintain();
+  self.hub_.maintain();
+  self.reactor_.timers().arm(timer, self.reactor_.now_ns() + kMaintainEveryNs);
+}
+
+void Shard::configure(const HubOptions& hub_options, const TopicTableOptions& table_options) {
+  hub_.set_options(hub_options);
+  if (table_) table_->set_options(table_options);
+}
+
+// --- publishing ---
+
+Shard::Publish Shard::publish(std::string_view topic, const NewEvent& event) {
+  return {reactor_, home_reactor(fabric_.home_of(topic)), topic, event};
+}
+
+void Shard::Publish::serve() {
+  TopicTable& table = *Shard::current().topics();
+  auto topic = table.find_or_create(topic_);
+  if (topic) {
+    result_ = table.publish(**topic, event_);
+  } else {
+    result_ = std::unexpected(std::move(topic.error()));
+  }
+}
+
+// One home's part of a batch, in two steps: first every topic is there (and stays), then all events
+// are appended; nothing can fail in between.
+class Shard::PublishBatch final : public CoreCall {
+ public:
+  enum class Step : std::uint8_t { prepare, append, give_up };
+  PublishBatch(Reactor& from, unsigned home, Step step, std::span<BatchEvent> events)
+      : CoreCall(from, Shard::current().home_reactor(home)),
+        home_(home),
+        step_(step),
+        events_(events) {}
+  Result<void> await_resume() { return std::move(result_); }
+
+ private:
+  void serve() override {
+    Shard& shard = Shard::current();
+    TopicTable& table = *shard.topics();
+    for (BatchEvent& item : events_) {
+      if (shard.fabric().home_of(item.topic) != home_) continue;
+      if (step_ == Step::prepare) {
+        auto topic = table.find_or_create(item.topic);
+        if (!topic) {
+          result_ = std::unexpected(std::move(topic.error()));
+          release_before(item, table);
+          return;
+        }
+        ++(*topic)->holds;
+        continue;
+      }
+      Topic& topic = *table.find(item.topic);
+      --topic.holds;
+      if (step_ == Step::append) item.number = table.publish(topic, item.event);
+    }
+  }
+  void release_before(const BatchEvent& end, TopicTable& table) {
+    for (BatchEvent& item : events_) {
+      if (&item == &end) return;
+      if (Shard::current().fabric().home_of(item.topic) == home_) --table.find(item.topic)->holds;
+    }
+  }
+
+  unsigned home_;
+  Step step_;
+  std::span<BatchEvent> events_;
+  Result<void> result_;
+};
+
+Task<Result<void>> Shard::publish_batch(std::span<BatchEvent> events) {
+  std::array<bool, kMostHomes> involved{};
+  for (const BatchEvent& item : events) involved[fabric_.home_of(item.topic)] = true;
+  Result<void> result;
+  unsigned prepared = 0;
+  for (; prepared < fabric_.homes() && result; ++prepared) {
+    if (!involved[prepared]) continue;
+    result = co_await PublishBatch(reactor_, prepared, PublishBatch::Step::prepare, events);
+    if (!result) break;
+  }
+  const auto step = result ? PublishBatch::Step::append : PublishBatch::Step::give_up;
+  for (unsigned home = 0; home < prepared; ++home) {
+    if (!involved[home]) continue;
+    co_await PublishBatch(reactor_, home, step, events);
+  }
+  co_return result;
+}
+
+// --- subscribing ---
+
+class Shard::Attach final : public CoreCall {
+ public:
+  Attach(Reactor& from, Reactor& to, std::string_view topic, unsigned core)
+      : CoreCall(from, to), topic_(topic), core_(core) {}
+  Result<TopicLink*> await_resume() { return std::move(result_); }
+
+ private:
+  void serve() override { result_ = Shard::current().topics()->attach(topic_, core_); }
+  std::string_view topic_;
+  unsigned core_;
+  Result<TopicLink*> result_ = nullptr;
+};
+
+class Shard::WatchPattern final : public CoreCall {
+ public:
+  WatchPattern(Reactor& from, Reactor& to, std::string_view pattern, unsigned core)
+      : CoreCall(from, to), pattern_(pattern), core_(core) {}
+  std::vector<TopicLink*> await_resume() { return std::move(links_); }
+
+ private:
+  void serve() override { Shard::current().topics()->watch(pattern_, core_, links_); }
+  std::string_view pattern_;
+  unsigned core_;
+  std::vector<TopicLink*> links_;
+};
+
+Task<Result<void>> Shard::collect_views(const Subscription& subscription,
+                                        std::vector<TopicView*>& views) {
+  const auto hold = [&views](TopicView& view) {
+    if (std::ranges::find(views, &view) != views.end()) return;
+    ++view.holds;
+    views.push_back(&view);
+  };
+  for (const std::string& name : subscription.topics) {
+    TopicView* view = hub_.find_view(name);
+    if (view == nullptr) {
+      auto link =
+          co_await Attach(reactor_, home_reactor(fabric_.home_of(name)), name, reactor_.core());
+      if (!link) co_return std::unexpected(std::move(link.error()));
+      view = &hub_.view_of(**link);
+    }
+    hold(*view);
+  }
+  for (const std::string& pattern : subscription.patterns) {
+    for (unsigned home = 0; home < fabric_.homes(); ++home) {
+      const auto links =
+          co_await WatchPattern(reactor_, home_reactor(home), pattern, reactor_.core());
+      for (TopicLink* link : links) hold(hub_.view_of(*link));
+    }
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<void>> Shard::subscribe(Descriptor fd, Subscription subscription) {
+  std::vector<TopicView*> views;
+  views.reserve(subscription.topics.size());
+  Result<void> result = co_await collect_views(subscription, views);
+  if (result && views.size() > subscription.topics.size() + hub_.options().max_pattern_topics) {
+    for (const std::string& pattern : subscription.patterns) hub_.unwatch(pattern);
+    result = fail("too_many_topics",
+                  "The patterns reach more topics than "
+                  "limits.max_pattern_topics allows.");
+  }
+  if (result) hub_.join(fd, std::move(subscription), views);
+  for (TopicView* view : views) --view->holds;
+  co_return result;
+}
+
+class Shard::Describe final : public CoreCall {
+ public:
+  Describe(Reactor& from, Reactor& to, std::vector<TopicInfo>& out)
+      : CoreCall(from, to), out_(out) {}
+  void await_resume() const {}
+
+ private:
+  void serve() override { Shard::current().topics()->describe(out_); }
+  std::vector<TopicInfo>& out_;
+};
+
+Task<std::vector<TopicInfo>> Shard::describe_topics() {
+  std::vector<TopicInfo> out;
+  for (unsigned home = 0; home < fabric_.homes(); ++home) {
+    co_await Describe(reactor_, home_reactor(home), out);
+  }
+  std::ranges::sort(out, {}, &TopicInfo::name);
+  co_return out;
+}
+
+}  // namespace ringcast

@@ -1,0 +1,100 @@
+#include "core/topic_view.h"
+
+#include <algorithm>
+
+namespace ringcast {
+
+TopicView::TopicView(TopicLink& link)
+    : link_(link),
+      oldest_(link.oldest),
+      newest_(link.oldest),
+      newest_number_(link.topic.evicted_number()) {
+  pins_.reserve(4);
+  link.view = this;
+  refresh();
+}
+
+bool TopicView::refresh() {
+  const std::uint64_t kept = link_.oldest_serial.load(std::memory_order_acquire);
+  while (oldest_->serial() < kept) {
+    const Committed all = oldest_->committed();
+    if (all.records > 0) gone_number_ = oldest_->record(all.records - 1).number;
+    oldest_ = oldest_->next();
+  }
+  if (newest_->serial() < oldest_->serial()) newest_ = oldest_;
+  const Segment* const was = newest_;
+  const auto note = [this](const Committed& in) {
+    if (in.records > 0) newest_number_ = newest_->record(in.records - 1).number;
+  };
+  while (Segment* next = newest_->next()) {
+    note(newest_->committed());
+    newest_ = next;
+  }
+  const Committed now = newest_->committed();
+  note(now);
+  const bool moved = newest_ != was || now.records != seen_.records;
+  seen_ = now;
+  return moved;
+}
+
+Cursor TopicView::head() {
+  refresh();
+  return {newest_, newest_->serial(), seen_.records, seen_.bytes, newest_number_};
+}
+
+Cursor TopicView::after(std::uint64_t number) {
+  refresh();
+  for (Segment* segment = oldest_;; segment = segment->next()) {
+    const Segment* const next = segment->next();  // before `committed`: then that is final
+    const Committed readable = segment->committed();
+    const bool here = readable.records > 0 && segment->record(readable.records - 1).number > number;
+    if (here || next == nullptr) {
+      const std::uint32_t record = segment->first_after(number, readable.records);
+      return {segment, segment->serial(), record, segment->start_of(record), number};
+    }
+  }
+}
+
+Committed TopicView::readable(Cursor& cursor) const {
+  if (cursor.serial < oldest_->serial()) {
+    cursor = {oldest_, oldest_->serial(), 0, 0, cursor.number};
+  }
+  for (;;) {
+    Segment* const next = cursor.segment->next();
+    const Committed readable = cursor.segment->committed();
+    if (cursor.record < readable.records || next == nullptr) return readable;
+    cursor = {next, next->serial(), 0, 0, cursor.number};
+  }
+}
+
+void TopicView::pin(std::uint64_t serial) {
+  for (Pin& pin : pins_) {
+    if (pin.serial == serial) {
+      ++pin.sends;
+      return;
+    }
+  }
+  pins_.push_back({serial, 1});
+}
+
+void TopicView::unpin(std::uint64_t serial) {
+  for (Pin& pin : pins_) {
+    if (pin.serial != serial) continue;
+    if (--pin.sends == 0) {
+      pin = pins_.back();
+      pins_.pop_back();
+    }
+    return;
+  }
+  RINGCAST_CHECK(false);
+}
+
+bool TopicView::release() {
+  std::uint64_t free_below = oldest_->serial();
+  for (const Pin& pin : pins_) free_below = std::min(free_below, pin.serial);
+  if (link_.released_serial.load(std::memory_order_relaxed) == free_below) return false;
+  link_.released_serial.store(free_below, std::memory_order_release);
+  return true;
+}
+
+}  // namespace ringcast
