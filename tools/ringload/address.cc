@@ -1,0 +1,61 @@
+#include "tools/ringload/address.h"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace ringcast::load {
+
+bool Address::is_loopback_v4() const {
+  if (storage.ss_family != AF_INET) return false;
+  return ntohl(reinterpret_cast<const sockaddr_in&>(storage).sin_addr.s_addr) >> 24 == 127;
+}
+
+Result<Address> resolve(const std::string& host, std::uint16_t port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
+  if (error != 0) {
+    return fail("cannot_resolve", fmt::format("Cannot resolve {}: {}.", host, gai_strerror(error)));
+  }
+  Address address;
+  std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+  address.length = found->ai_addrlen;
+  freeaddrinfo(found);
+  return address;
+}
+
+Result<int> open_socket(const Address& to, const SocketOptions& options) {
+  const int fd = socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    return fail("cannot_open_socket", fmt::format("socket: {}.", std::strerror(errno)));
+  }
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const linger reset{.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  if (options.receive_buffer_bytes != 0) {
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer_bytes,
+               sizeof options.receive_buffer_bytes);
+  }
+  if (options.source != 0 && to.is_loopback_v4()) {
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + options.source);
+    if (bind(fd, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0) {
+      const int error = errno;
+      close(fd);
+      return fail("cannot_open_socket", fmt::format("bind: {}.", std::strerror(error)));
+    }
+  }
+  return fd;
+}
+
+}  // namespace ringcast::load

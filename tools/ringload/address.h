@@ -1,0 +1,38 @@
+// Where to connect to, and from.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "core/result.h"
+
+namespace ringcast::load {
+
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+
+  sockaddr* raw() { return reinterpret_cast<sockaddr*>(&storage); }
+  const sockaddr* raw() const { return reinterpret_cast<const sockaddr*>(&storage); }
+  bool is_loopback_v4() const;  // 127.0.0.0/8
+};
+
+// Errors: cannot_resolve.
+Result<Address> resolve(const std::string& host, std::uint16_t port);
+
+struct SocketOptions {
+  // Connections with the same number come from the same address. On loopback each number is another
+  // address of 127.0.0.0/8: the ephemeral ports (28,000 for each pair of addresses) are not enough
+  // for all. Elsewhere it has no effect.
+  unsigned source = 0;
+  int receive_buffer_bytes = 0;  // 0: the system's default
+};
+
+// A TCP socket that is ready to connect. It is reset when it is closed, so that runs leave no
+// connections in TIME_WAIT behind. Errors: cannot_open_socket.
+Result<int> open_socket(const Address& to, const SocketOptions& options);
+
+}  // namespace ringcast::load

@@ -1,0 +1,34 @@
+// What all subscribers together have seen. The hot path of the client writes here and nowhere else.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "tools/ringload/histogram.h"
+#include "tools/ringload/sequence_checker.h"
+#include "tools/ringload/stamp.h"
+
+namespace ringcast::load {
+
+struct Arrivals {
+  Arrivals(std::uint16_t run, std::size_t size) : codec(run), payload_bytes(size) {}
+
+  StampCodec codec;
+  std::size_t payload_bytes;
+
+  std::int64_t origin_ns = 0;  // the start of the run on the loop's clock
+  // In ns since the start of the run. Events intended within [from, until) are measured.
+  std::int64_t now_ns = 0;
+  std::int64_t measure_from_ns = std::numeric_limits<std::int64_t>::max();
+  std::int64_t measure_until_ns = std::numeric_limits<std::int64_t>::max();
+
+  SequenceTotals totals;
+  Histogram latency;
+  std::uint64_t receives = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t gaps = 0;     // `gap` events
+  std::uint64_t foreign = 0;  // events that are not of this run
+};
+
+}  // namespace ringcast::load

@@ -1,0 +1,102 @@
+#include "tools/ringload/connection.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace ringcast::load {
+
+Connection::Connection(Loop& loop, std::size_t ring)
+    : Completion(finish), loop_(loop), ring_(loop.ring(ring)) {}
+
+bool Connection::open(const Address& to, const SocketOptions& options) {
+  const auto fd = open_socket(to, options);
+  if (!fd) {
+    on_end(errno, "socket");
+    return false;
+  }
+  to_ = &to;
+  adopted_ = ordinary_ = *fd;
+  Operation adopt{.code = OpCode::adopt, .fd = {}};
+  adopt.data = &adopted_;
+  push(adopt, kAdopt);
+  return true;
+}
+
+void Connection::push(Operation operation, Tag tag) {
+  operation.tag = tag;
+  operation.completion = this;
+  ring_.push(operation);
+}
+
+void Connection::send(std::string_view bytes) {
+  Operation operation{.code = OpCode::send, .fd = fd_};
+  operation.data = const_cast<char*>(bytes.data());
+  operation.size = static_cast<std::uint32_t>(bytes.size());
+  push(operation, kSend);
+}
+
+void Connection::receive() { push({.code = OpCode::recv_provided, .fd = fd_}, kReceive); }
+
+void Connection::close() {
+  if (fd_.valid()) ring_.push({.code = OpCode::close, .fd = fd_});
+  fd_ = {};
+}
+
+void Connection::finish(Completion& completion, std::int32_t result, std::uint32_t flags,
+                        unsigned tag) {
+  auto& self = static_cast<Connection&>(completion);
+  switch (tag) {
+    case kReceive:
+      self.finish_receive(result, flags);
+      break;
+    case kSend:
+      result < 0 ? self.on_end(-result, "send") : self.on_sent();
+      break;
+    case kAdopt:
+      self.finish_adopt(result);
+      break;
+    case kConnect:
+      if (result < 0) {
+        self.close();
+        self.on_end(-result, "connect");
+      } else {
+        self.on_connected();
+      }
+      break;
+    default:
+      break;
+  }
+}
+
+void Connection::finish_adopt(std::int32_t result) {
+  ::close(ordinary_);
+  ordinary_ = -1;
+  if (result != 1) {
+    on_end(result < 0 ? -result : ENFILE, "descriptor table");
+    return;
+  }
+  fd_ = Descriptor::direct(adopted_);
+  Operation connect{.code = OpCode::connect, .fd = fd_, .size = to_->length};
+  connect.data = const_cast<sockaddr*>(to_->raw());
+  push(connect, kConnect);
+}
+
+void Connection::finish_receive(std::int32_t result, std::uint32_t flags) {
+  if (result > 0) [[likely]] {
+    const std::uint16_t buffer = buffer_of(flags);
+    on_bytes({ring_.buffer(buffer).data(), static_cast<std::size_t>(result)});
+    ring_.return_buffer(buffer);
+    return;
+  }
+  if ((flags & kHasBuffer) != 0) ring_.return_buffer(buffer_of(flags));
+  if (result == -ENOBUFS) {
+    // All buffers are handed out to completions of this very turn, and back by its end.
+    receive();
+    return;
+  }
+  close();
+  on_end(-result, "receive");
+}
+
+}  // namespace ringcast::load

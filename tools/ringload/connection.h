@@ -1,0 +1,60 @@
+// One TCP connection of the client, driven by callbacks: no coroutine and no allocation per event.
+//
+// Lifecycle: open() → on_connected() → send() → on_sent(), receive() → on_bytes()… → on_end(). It
+// lives in its ring as a direct descriptor and must stay where it is until the loop is gone, or
+// until on_end() and no send is under way.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "core/operation.h"
+#include "tools/ringload/address.h"
+#include "tools/ringload/loop.h"
+
+namespace ringcast::load {
+
+class Connection : public Completion {
+ public:
+  Connection(Loop& loop, std::size_t ring);
+  virtual ~Connection() = default;
+
+  // `to` must outlive the connecting. False if there is no socket: on_end() was called.
+  bool open(const Address& to, const SocketOptions& options);
+  bool opened() const { return fd_.valid(); }
+
+ protected:
+  // All of the bytes, which must stay until on_sent(). One send at a time.
+  void send(std::string_view bytes);
+  // Receives once; on_bytes() or on_end() follows.
+  void receive();
+  void close();
+
+  Loop& loop() { return loop_; }
+
+ private:
+  enum Tag : std::uint8_t { kAdopt, kConnect, kSend, kReceive };
+
+  virtual void on_connected() = 0;
+  virtual void on_sent() = 0;
+  // What came in; valid during the call. Call receive() for more.
+  virtual void on_bytes(std::string_view bytes) = 0;
+  // Nothing more comes. `error`: 0 when the peer has closed, else what happened (errno) in `where`.
+  virtual void on_end(int error, std::string_view where) = 0;
+
+  static void finish(Completion& completion, std::int32_t result, std::uint32_t flags,
+                     unsigned tag);
+  void finish_adopt(std::int32_t result);
+  void finish_receive(std::int32_t result, std::uint32_t flags);
+  void push(Operation operation, Tag tag);
+
+  Loop& loop_;
+  Driver& ring_;
+  Descriptor fd_;
+  int adopted_ = -1;   // in: ordinary descriptor; out: index
+  int ordinary_ = -1;  // to be closed once adopted
+  const Address* to_ = nullptr;
+};
+
+}  // namespace ringcast::load

@@ -1,0 +1,190 @@
+// ringload: puts a server under load, checks what it delivers and says what it cost.
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "tools/ringload/machine.h"
+#include "tools/ringload/options.h"
+#include "tools/ringload/report.h"
+#include "tools/ringload/run.h"
+#include "tools/ringload/stamp.h"
+
+namespace {
+
+using namespace ringcast;
+using namespace ringcast::load;
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+constexpr int kIncorrect = 3;
+
+constexpr const char* kExamples = R"(Examples:
+  How much can it carry? 1000 subscribers, 32 publishers, never more than 64 events under way:
+    ringload sse --subscribers 1000 --publishers 32 --window 64 --server-pid $(pidof ringcast)
+  How fast is it at a given load? Latency counts from when an event should have been sent:
+    ringload sse --subscribers 1000 --rate 100 --time 30
+  What does a silent subscriber cost?
+    ringload sse --subscribers 10000 --idle --time 5 --server-pid $(pidof ringcast)
+  Many quiet topics, subscriber i on topic i modulo the topics:
+    ringload sse --subscribers 10000 --topics 10000 --publishers 8 --rate 20000
+  Another server, described by a file:
+    ringload sse --target bench/targets/nchan.yaml --subscribers 1000 --rate 100
+
+A target file (YAML); {topic}, {payload} and {event} are substituted:
+    name: nchan
+    host: 127.0.0.1
+    port: 8081
+    subscribe: {path: "/sub/{topic}", headers: {Accept: text/event-stream}}
+    publish: {method: POST, path: "/pub/{topic}", headers: {}, body: "{payload}"}
+
+Every subscriber checks that it gets each event of its topic once and in each publisher's order.
+Exit status: 0 measured, 1 could not measure, 2 wrong usage, 3 (with --strict) something was lost,
+doubled or out of order.
+)";
+
+struct Arguments {
+  Options options;
+  std::string url = "http://127.0.0.1:8080";
+  std::string target_file;
+  bool idle = false;
+};
+
+void add_load_options(CLI::App& app, Arguments& arguments) {
+  Options& options = arguments.options;
+  constexpr std::uint32_t kMost = 10'000'000;
+  app.add_option("--subscribers", options.subscribers, "subscribers that read")
+      ->check(CLI::Range(0U, kMost))
+      ->capture_default_str();
+  app.add_option("--slow-readers", options.slow_readers, "subscribers in addition that never read")
+      ->check(CLI::Range(0U, kMost));
+  app.add_option("--publishers", options.publishers,
+                 "keep-alive connections that publish, one request at a time each")
+      ->check(CLI::Range(1U, 65535U))
+      ->capture_default_str();
+  app.add_option("--topics", options.topics, "events go to each in turn")
+      ->check(CLI::Range(1U, kMost))
+      ->capture_default_str();
+  auto* rate = app.add_option("--rate", options.rate,
+                              "events/s over all publishers, whatever the server does (open loop)")
+                   ->check(CLI::Range(0.001, 1e7));
+  auto* window = app.add_option("--window", options.window,
+                                "events published but not yet delivered to all (closed loop; this "
+                                "is the default, with 64)")
+                     ->check(CLI::Range(1U, kMost));
+  auto* idle = app.add_flag("--idle", arguments.idle, "publish nothing");
+  rate->excludes(window);
+  idle->excludes(rate)->excludes(window);
+  app.add_option("--size", options.size, "bytes of an event's data")
+      ->check(CLI::Range(static_cast<std::uint32_t>(kStampBytes), 1U << 20))
+      ->capture_default_str();
+  app.add_option("--pipeline", options.pipeline, "unanswered requests that a publisher may have")
+      ->check(CLI::Range(1U, 1024U))
+      ->capture_default_str();
+  app.add_option("--ramp", options.ramp, "connects per second; 0: as fast as they are accepted")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--warmup", options.warmup_s, "seconds of load before measuring")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
+  app.add_option("--time", options.time_s, "seconds measured")
+      ->check(CLI::Range(0.01, 86400.0))
+      ->capture_default_str();
+}
+
+void add_other_options(CLI::App& app, Arguments& arguments) {
+  Options& options = arguments.options;
+  auto* url = app.add_option("--url", arguments.url, "a ringcast server")->capture_default_str();
+  app.add_option("--target", arguments.target_file, "a file that describes another server")
+      ->excludes(url);
+  app.add_option("--topic-prefix", options.topic_prefix, "topics are PREFIX.0, PREFIX.1, ...")
+      ->capture_default_str();
+  app.add_option("--event", options.event, "what {event} stands for in a target file")
+      ->capture_default_str();
+  app.add_option("--server-pid", options.server_pids,
+                 "measure the CPU and memory of this process and its children (repeatable)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--cpu", options.cpu, "run on this core")->check(CLI::Range(0, 4095));
+  app.add_flag(
+      "--raise-backlog", options.raise_backlog,
+      "raise net.core.netdev_max_backlog to two packets per subscriber for the run (root)");
+  app.add_option("--json", options.json_file, "write the result here as JSON (-: standard output)");
+  app.add_flag("--strict", options.strict, "exit with 3 if anything was lost or doubled");
+  app.add_flag("--quiet", options.quiet, "no progress, no report");
+}
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "ringload: %s\n", error.message.c_str());
+  return kFailed;
+}
+
+Result<void> settle(Arguments& arguments) {
+  Options& options = arguments.options;
+  auto target = arguments.target_file.empty() ? target_from_url(arguments.url)
+                                              : target_from_file(arguments.target_file);
+  if (!target) return std::unexpected(target.error());
+  options.target = std::move(*target);
+  options.mode = options.rate > 0 ? Mode::open : Mode::closed;
+  if (arguments.idle) {
+    options.mode = Mode::idle;
+    options.warmup_s = 0;
+  }
+  return {};
+}
+
+Result<void> write_json(const Options& options, const Report& report) {
+  const std::string text = to_json(options, report);
+  if (options.json_file.empty()) return {};
+  if (options.json_file == "-") {
+    std::fputs(text.c_str(), stdout);
+    return {};
+  }
+  std::ofstream file(options.json_file);
+  file << text << std::flush;
+  if (!file) return fail("cannot_write", "Cannot write " + options.json_file + ".");
+  return {};
+}
+
+int measure(const Options& options) {
+  Backlog backlog;
+  if (options.raise_backlog) {
+    const auto wanted = static_cast<int>(2 * options.subscribers);
+    if (auto raised = backlog.raise(wanted); !raised) return complain(raised.error());
+  }
+  auto run = Run::create(options);
+  if (!run) return complain(run.error());
+  const auto report = (*run)->run();
+  if (!report) return complain(report.error());
+  if (!options.quiet && options.json_file != "-") {
+    std::fputs(to_text(options, *report).c_str(), stdout);
+  }
+  if (auto written = write_json(options, *report); !written) return complain(written.error());
+  return options.strict && !report->correct() ? kIncorrect : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Puts an event-streaming server under load and measures it.", "ringload");
+  app.require_subcommand(1);
+  CLI::App* sse = app.add_subcommand(
+      "sse",
+      "Subscribers over SSE, publishers over HTTP: deliveries/s, latency, cost, correctness.");
+  sse->footer(kExamples);
+  Arguments arguments;
+  add_load_options(*sse, arguments);
+  add_other_options(*sse, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+  if (auto settled = settle(arguments); !settled) return complain(settled.error());
+  struct sigaction action{};
+  action.sa_handler = [](int) { Run::interrupt(); };
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  return measure(arguments.options);
+}

@@ -1,0 +1,109 @@
+// Decides which publisher sends when.
+//
+// Closed loop: a publisher that is free sends as soon as the window allows it. The window counts
+// events that are published but not delivered to all their subscribers. Which events these are
+// would cost a search for the slowest subscriber; instead the deliveries still to come are counted
+// and divided by the subscribers of a topic (on average): at most W - 1 events' worth may be under
+// way when another is sent. With one topic and subscribers that keep step this is the same.
+//
+// Open loop: event k is due at k / rate. If its publisher still waits for an answer, the event is
+// sent late, but keeps its intended time, from which its latency is counted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/ringload/arrivals.h"
+#include "tools/ringload/fleet.h"
+#include "tools/ringload/histogram.h"
+#include "tools/ringload/loop.h"
+#include "tools/ringload/options.h"
+#include "tools/ringload/publisher.h"
+#include "tools/ringload/schedule.h"
+
+namespace ringcast::load {
+
+class Pacer final : public PublisherOwner {
+ public:
+  static constexpr std::int64_t kLateNs = 1'000'000;
+
+  Pacer(const Options& options, const Address& address, Loop& loop, Arrivals& arrivals,
+        Fleet& fleet);
+
+  void connect();
+  bool settled() const { return connected_ + failed_ >= publishers_.size(); }
+
+  // Times are ns since the start of the run.
+  void start(std::int64_t now_ns);
+  void stop() { running_ = false; }
+  void step(std::int64_t now_ns);  // once a turn
+  std::int64_t next_ns() const;    // when step() has something to do; -1: nothing by the clock
+
+  std::uint64_t published() const { return published_; }  // sent
+  std::uint64_t answered() const { return answered_; }
+  bool all_answered() const { return published_ == answered_ || failed_ != 0; }
+  // Deliveries still to come.
+  std::int64_t outstanding() const;
+  // Events that no subscriber has got, as far as the end of the run tells.
+  std::uint64_t never_arrived() const;
+
+  const Histogram& publish_latency() const { return publish_latency_; }
+  void clear_latency() { publish_latency_.clear(); }
+  std::uint64_t late_by_us() const { return late_by_us_; }  // sent > kLateNs late: client too slow
+  std::uint64_t late_by_answers() const { return late_by_answers_; }  // ... its publisher waited
+  std::uint64_t refused() const { return refused_; }                  // 429 and 503
+  std::size_t failed() const { return failed_; }
+  const std::string& first_error() const { return first_error_; }
+
+ private:
+  static constexpr std::int64_t kRetryNs = 10'000'000;
+  struct Retry {
+    Publisher* publisher;
+    std::int64_t at_ns;
+  };
+
+  void on_free(Publisher& publisher) override;
+  void on_answer(Publisher& publisher, std::int64_t took_ns) override;
+  void on_refused(Publisher& publisher) override;
+  void on_failed(Publisher& publisher, std::string message) override;
+
+  void step_open(std::int64_t now_ns);
+  void step_closed(std::int64_t now_ns);
+  void send(Publisher& publisher, std::int64_t now_ns, std::uint64_t& late);
+  std::int64_t intended_ns(std::uint64_t event) const;
+  void write_off(const Subscriber& subscriber);
+  std::uint64_t first_number(std::uint32_t publisher, std::uint32_t topic) const;
+
+  const Options& options_;
+  Loop& loop_;
+  Arrivals& arrivals_;
+  Fleet& fleet_;
+  Schedule schedule_;
+  std::vector<std::string> topics_;
+  std::vector<std::unique_ptr<Publisher>> publishers_;
+  std::vector<std::uint64_t> sent_;  // per publisher: its events sent
+  std::vector<std::uint64_t> due_;   // per publisher: its events due (open loop)
+  std::deque<Publisher*> free_;      // closed loop
+  std::deque<Retry> retries_;
+  bool running_ = false;
+  std::int64_t start_ns_ = 0;
+  std::uint64_t next_event_ = 0;  // open loop: the first that is not yet due
+  std::int64_t allowance_ = 0;    // closed loop: deliveries that may be outstanding
+  std::uint64_t published_ = 0;
+  std::uint64_t answered_ = 0;
+  std::uint64_t expected_ = 0;     // deliveries of what was sent
+  std::uint64_t written_off_ = 0;  // of these: to subscribers that ended
+  std::uint64_t late_by_us_ = 0;
+  std::uint64_t late_by_answers_ = 0;
+  std::uint64_t refused_ = 0;
+  std::size_t connected_ = 0;
+  std::size_t failed_ = 0;
+  Histogram publish_latency_;
+  std::string first_error_;
+};
+
+}  // namespace ringcast::load

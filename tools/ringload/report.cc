@@ -1,0 +1,170 @@
+#include "tools/ringload/report.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+namespace ringcast::load {
+namespace {
+
+std::string_view name_of(Mode mode) {
+  switch (mode) {
+    case Mode::open:
+      return "open";
+    case Mode::closed:
+      return "closed";
+    case Mode::idle:
+      break;
+  }
+  return "idle";
+}
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+std::string json_of(const LatencySummary& latency) {
+  return fmt::format(
+      R"({{"p50":{:.3f},"p90":{:.3f},"p99":{:.3f},"p999":{:.3f},"max":{:.3f},"mean":{:.3f}}})",
+      latency.p50_us, latency.p90_us, latency.p99_us, latency.p999_us, latency.max_us,
+      latency.mean_us);
+}
+
+std::string server_json(const Report& report) {
+  if (!report.server_known) return "null";
+  return fmt::format(
+      R"({{"cpu_s":{:.6f},"cpu_ns_per_delivery":{:.1f},"rss_bytes":{},"anon_bytes":{},)"
+      R"("bytes_per_subscriber":{:.1f}}})",
+      report.server_cpu_s, report.server_ns_per_delivery(), report.server_rss_bytes,
+      report.server_anon_bytes, report.bytes_per_subscriber);
+}
+
+std::string text_of(const LatencySummary& latency) {
+  return fmt::format("p50 {}  p90 {}  p99 {}  p99.9 {}  max {}", human_us(latency.p50_us),
+                     human_us(latency.p90_us), human_us(latency.p99_us), human_us(latency.p999_us),
+                     human_us(latency.max_us));
+}
+
+std::string plural(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", with_commas(static_cast<double>(count)), noun,
+                     count == 1 ? "" : "s");
+}
+
+std::string headline(const Options& options, const Report& report) {
+  std::string text = fmt::format("{} at {}: ", options.target.name, options.target.host_header());
+  if (options.mode == Mode::closed) text += fmt::format("window {}, ", options.window);
+  if (options.mode == Mode::open) text += fmt::format("{} events/s, ", with_commas(options.rate));
+  if (options.mode == Mode::idle) text += "idle, ";
+  text += plural(report.subscribers_ready, "subscriber");
+  if (options.slow_readers != 0) {
+    text += fmt::format(" ({} of them never read)", options.slow_readers);
+  }
+  if (options.mode != Mode::idle) {
+    text += fmt::format(", {}, {}, {} bytes", plural(options.publishers, "publisher"),
+                        plural(options.topics, "topic"), options.size);
+  }
+  return text + "\n";
+}
+
+}  // namespace
+
+std::string with_commas(double count) {
+  std::string digits = fmt::format("{:.0f}", count);
+  for (std::size_t at = digits.size(); at > 3 && digits[at - 4] != '-';) {
+    at -= 3;
+    digits.insert(at, ",");
+  }
+  return digits;
+}
+
+std::string human_us(double us) {
+  if (us < 1) return fmt::format("{:.0f} ns", us * 1000);
+  if (us < 1000) return fmt::format("{:.3g} us", us);
+  if (us < 1'000'000) return fmt::format("{:.3g} ms", us / 1000);
+  return fmt::format("{:.3g} s", us / 1'000'000);
+}
+
+std::string human_bytes(double bytes) {
+  if (bytes < 10'000) return fmt::format("{:.0f} bytes", bytes);
+  if (bytes < 10'000'000) return fmt::format("{:.1f} KiB", bytes / 1024);
+  return fmt::format("{:.1f} MiB", bytes / (1024 * 1024));
+}
+
+std::string to_json(const Options& options, const Report& report) {
+  std::string warnings;
+  for (const std::string& warning : report.warnings) {
+    if (!warnings.empty()) warnings += ',';
+    warnings += quoted(warning);
+  }
+  std::string out = fmt::format(
+      R"({{"target":{},"mode":{},"subscribers":{},"publishers":{},"topics":{},"size":{},)"
+      R"("rate":{},"window":{},"slow_readers":{},)",
+      quoted(options.target.name), quoted(name_of(options.mode)), report.subscribers_ready,
+      options.mode == Mode::idle ? 0 : options.publishers, options.topics, options.size,
+      options.mode == Mode::open ? fmt::format("{}", options.rate) : "null",
+      options.mode == Mode::closed ? fmt::format("{}", options.window) : "null",
+      options.slow_readers);
+  out += fmt::format(
+      R"("seconds":{:.6f},"published":{},"delivered":{},"deliveries_per_s":{:.1f},)"
+      R"("events_per_s":{:.1f},"lost":{},"duplicates":{},"out_of_order":{},"gaps":{},)",
+      report.seconds, report.published, report.delivered, report.deliveries_per_s(),
+      report.events_per_s(), report.lost, report.duplicates, report.out_of_order, report.gaps);
+  out += fmt::format(R"("latency_us":{},"publish_us":{},"server":{},)", json_of(report.latency),
+                     json_of(report.publish_latency), server_json(report));
+  out += fmt::format(R"("client":{{"cpu_s":{:.6f},"cpu_share":{:.4f},"cpu_ns_per_delivery":{:.1f},)"
+                     R"("receives":{},"bound":{}}},)",
+                     report.client_cpu_s, report.client_share(), report.client_ns_per_delivery(),
+                     report.receives, report.client_bound());
+  out += fmt::format(
+      R"("errors":{{"subscribers_failed":{},"subscribers_lost":{},"publishers_failed":{},)"
+      R"("refused":{}}},"netdev_dropped":{},"steal_share":{:.4f},"warnings":[{}]}})",
+      report.subscribers_failed, report.subscribers_lost, report.publishers_failed, report.refused,
+      report.netdev_dropped, report.steal_share, warnings);
+  return out + "\n";
+}
+
+std::string to_text(const Options& options, const Report& report) {
+  std::string out = headline(options, report);
+  if (options.mode != Mode::idle) {
+    out += fmt::format("  deliveries   {}/s ({} in {:.2f} s), {} events/s\n",
+                       with_commas(report.deliveries_per_s()),
+                       with_commas(static_cast<double>(report.delivered)), report.seconds,
+                       with_commas(report.events_per_s()));
+    out += fmt::format("  latency      {}\n", text_of(report.latency));
+    out += fmt::format("  publishing   {}\n", text_of(report.publish_latency));
+    out += fmt::format("  correctness  lost {}, duplicates {}, out of order {}, gap events {}\n",
+                       report.lost, report.duplicates, report.out_of_order, report.gaps);
+  }
+  if (report.server_known) {
+    out += fmt::format("  server       {:.0f} % of a core",
+                       100 * report.server_cpu_s / report.seconds);
+    if (report.delivered != 0) {
+      out += fmt::format(", {:.0f} ns per delivery", report.server_ns_per_delivery());
+    }
+    out += fmt::format(", memory {}, {} per subscriber\n",
+                       human_bytes(static_cast<double>(report.server_rss_bytes)),
+                       human_bytes(report.bytes_per_subscriber));
+  }
+  out += fmt::format("  client       {:.0f} % of a core", 100 * report.client_share());
+  if (report.delivered != 0) {
+    out += fmt::format(
+        ", {:.0f} ns per delivery, {:.1f} deliveries per receive", report.client_ns_per_delivery(),
+        static_cast<double>(report.delivered) / static_cast<double>(report.receives));
+  }
+  out += "\n";
+  for (const std::string& warning : report.warnings) out += "  warning: " + warning + "\n";
+  return out;
+}
+
+}  // namespace ringcast::load

@@ -1,0 +1,79 @@
+// The result of a run, for people and for programs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tools/ringload/options.h"
+
+namespace ringcast::load {
+
+struct LatencySummary {
+  double p50_us = 0;
+  double p90_us = 0;
+  double p99_us = 0;
+  double p999_us = 0;
+  double max_us = 0;
+  double mean_us = 0;
+  std::uint64_t count = 0;
+};
+
+struct Report {
+  // Of the time measured, after the warm-up.
+  double seconds = 0;
+  std::uint64_t published = 0;
+  std::uint64_t delivered = 0;
+  double server_cpu_s = 0;
+  double client_cpu_s = 0;  // without waiting for the clock in a loop
+  std::uint64_t receives = 0;
+  std::uint64_t netdev_dropped = 0;
+  double steal_share = 0;
+
+  // Of the whole run.
+  std::uint64_t lost = 0;
+  std::uint64_t duplicates = 0;
+  std::uint64_t out_of_order = 0;
+  std::uint64_t gaps = 0;
+  std::uint64_t refused = 0;
+  std::uint32_t subscribers_ready = 0;
+  std::uint32_t subscribers_failed = 0;
+  std::uint32_t subscribers_lost = 0;
+  std::uint32_t publishers_failed = 0;
+
+  LatencySummary latency;
+  LatencySummary publish_latency;
+
+  bool server_known = false;
+  std::uint64_t server_rss_bytes = 0;
+  std::uint64_t server_anon_bytes = 0;
+  double bytes_per_subscriber = 0;
+
+  std::vector<std::string> warnings;
+
+  double deliveries_per_s() const { return per_second(delivered); }
+  double events_per_s() const { return per_second(published); }
+  double server_ns_per_delivery() const { return per_delivery(server_cpu_s); }
+  double client_ns_per_delivery() const { return per_delivery(client_cpu_s); }
+  double client_share() const { return seconds > 0 ? client_cpu_s / seconds : 0; }
+  bool client_bound() const { return client_share() > 0.9; }
+  bool correct() const { return lost == 0 && duplicates == 0 && out_of_order == 0; }
+
+ private:
+  double per_second(std::uint64_t count) const {
+    return seconds > 0 ? static_cast<double>(count) / seconds : 0;
+  }
+  double per_delivery(double cpu_s) const {
+    return delivered > 0 ? cpu_s * 1e9 / static_cast<double>(delivered) : 0;
+  }
+};
+
+std::string to_json(const Options& options, const Report& report);
+std::string to_text(const Options& options, const Report& report);
+
+// 1234567 → "1,234,567"; durations as "870 ns", "1.25 ms"; "12.5 MB".
+std::string with_commas(double count);
+std::string human_us(double us);
+std::string human_bytes(double bytes);
+
+}  // namespace ringcast::load

@@ -1,0 +1,300 @@
+#include "tools/ringload/run.h"
+
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <random>
+
+namespace ringcast::load {
+namespace {
+
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+// Timers wake us some 10 to 60 us late: before a send time we wait in a loop for the rest.
+constexpr std::int64_t kSpinNs = 60'000;
+constexpr std::int64_t kTickNs = 20'000'000;  // the longest that a turn waits
+constexpr std::int64_t kProgressNs = 500'000'000;
+constexpr std::int64_t kSettleNs = 300'000'000;
+constexpr std::int64_t kConnectQuietNs = 10 * kSecondNs;
+constexpr std::int64_t kDrainQuietNs = kSecondNs;
+constexpr std::int64_t kDrainMaxNs = 20 * kSecondNs;
+
+std::atomic<bool> interrupted{false};
+
+std::uint16_t random_run() { return static_cast<std::uint16_t>(std::random_device{}()); }
+
+std::int64_t to_ns(double seconds) { return static_cast<std::int64_t>(seconds * 1e9); }
+
+LatencySummary summarise(const Histogram& histogram) {
+  const auto us = [&](double share) {
+    return static_cast<double>(histogram.percentile_ns(share)) / 1000;
+  };
+  return {.p50_us = us(0.5),
+          .p90_us = us(0.9),
+          .p99_us = us(0.99),
+          .p999_us = us(0.999),
+          .max_us = static_cast<double>(histogram.max_ns()) / 1000,
+          .mean_us = histogram.mean_ns() / 1000,
+          .count = histogram.count()};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Run>> Run::create(const Options& options) {
+  if (options.cpu >= 0) {
+    if (auto pinned = pin_to_cpu(options.cpu); !pinned) return std::unexpected(pinned.error());
+  }
+  for (const pid_t pid : options.server_pids) {
+    if (memory({pid}).rss_bytes == 0) {
+      return fail("bad_pid", fmt::format("Cannot read /proc/{}/smaps_rollup: there is no such "
+                                         "process, or it belongs to another user.",
+                                         pid));
+    }
+  }
+  // Otherwise every wait may be 50 us longer than asked.
+  prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+  const auto address = resolve(options.target.host, options.target.port);
+  if (!address) return std::unexpected(address.error());
+  auto loop = Loop::create(std::size_t{options.subscribers} + options.slow_readers);
+  if (!loop) return std::unexpected(loop.error());
+  return std::unique_ptr<Run>(new Run(options, *address, std::move(*loop)));
+}
+
+Run::Run(const Options& options, const Address& address, std::unique_ptr<Loop> loop)
+    : options_(options),
+      address_(address),
+      loop_(std::move(loop)),
+      arrivals_(random_run(), options.size),
+      fleet_(options, address_, *loop_, arrivals_),
+      pacer_(options, address_, *loop_, arrivals_, fleet_),
+      progress_(!options.quiet && isatty(STDERR_FILENO) != 0) {
+  arrivals_.origin_ns = loop_->clock_ns();
+}
+
+void Run::interrupt() { interrupted = true; }
+
+Result<Report> Run::run() {
+  Report report;
+  memory_before_ = memory(options_.server_pids);
+  if (auto connected = connect(); !connected) return std::unexpected(connected.error());
+  memory_connected_ = memory(options_.server_pids);
+  if (auto loaded = load(report); !loaded) return std::unexpected(loaded.error());
+  warn(report);
+  if (progress_) std::fputs("\r\033[K", stderr);
+  return report;
+}
+
+Result<void> Run::connect() {
+  pacer_.connect();
+  std::size_t seen = 0;
+  std::int64_t quiet_since_ns = now_ns();
+  while (!fleet_.settled() || !pacer_.settled()) {
+    const std::int64_t now = now_ns();
+    fleet_.ramp(now);
+    const std::int64_t next = fleet_.next_start_ns();
+    turn(next < 0 ? now + kTickNs : next);
+    if (auto alive = check_alive(); !alive) return alive;
+    if (fleet_.ready() + fleet_.failed() != seen) {
+      seen = fleet_.ready() + fleet_.failed();
+      quiet_since_ns = now;
+    } else if (now - quiet_since_ns > kConnectQuietNs) {
+      return fail("cannot_connect",
+                  fmt::format("{} of {} subscribers are connected, and the server has accepted no "
+                              "more for {} s.",
+                              fleet_.ready(), fleet_.size(), kConnectQuietNs / kSecondNs));
+    }
+  }
+  turn_until(now_ns() + kSettleNs);
+  return {};
+}
+
+Result<void> Run::check_alive() const {
+  if (interrupted) return fail("interrupted", "Interrupted before anything was measured.");
+  const std::string where = options_.target.host_header();
+  // One in a thousand may fail: a server's limits are worth a measurement too.
+  if (fleet_.failed() != 0 && fleet_.ready() == 0) {
+    return fail("subscribe_failed",
+                fmt::format("Cannot subscribe at {}: {}.", where, fleet_.first_error()));
+  }
+  if (pacer_.failed() != 0) {
+    return fail("publish_failed",
+                fmt::format("Cannot publish at {}: {}.", where, pacer_.first_error()));
+  }
+  return {};
+}
+
+// One turn that lasts no longer than until `until_ns`.
+void Run::turn(std::int64_t until_ns) {
+  const std::int64_t now = now_ns();
+  pacer_.step(now);
+  std::int64_t wake = std::min(until_ns, now + kTickNs);
+  const std::int64_t due = pacer_.next_ns();
+  if (due >= 0) wake = std::min(wake, due);
+  const std::int64_t wait = wake - now;
+  const bool exact = wake == due;
+  if (exact && wait <= kSpinNs) {
+    if (loop_->turn(0) == 0) {
+      waiting_cpu_ns_ += static_cast<std::uint64_t>(std::max<std::int64_t>(now_ns() - now, 0));
+    }
+  } else {
+    loop_->turn(std::max<std::int64_t>(exact ? wait - kSpinNs : wait, 0));
+  }
+  if (progress_ && now >= next_progress_ns_) show_progress();
+}
+
+void Run::turn_until(std::int64_t until_ns) {
+  while (now_ns() < until_ns && !interrupted) turn(until_ns);
+}
+
+Result<void> Run::load(Report& report) {
+  const std::int64_t start = now_ns();
+  const std::int64_t from = start + to_ns(options_.warmup_s);
+  const std::int64_t until = from + to_ns(options_.time_s);
+  arrivals_.measure_from_ns = from;
+  arrivals_.measure_until_ns = until;
+  if (options_.mode != Mode::idle) pacer_.start(start);
+  turn_until(from);
+  pacer_.clear_latency();
+  const Sample first = sample();
+  turn_until(until);
+  const Sample last = sample();
+  report.publish_latency = summarise(pacer_.publish_latency());
+  pacer_.stop();
+  if (pacer_.failed() == options_.publishers && options_.mode != Mode::idle) {
+    return fail("publish_failed",
+                fmt::format("All publishers have failed: {}.", pacer_.first_error()));
+  }
+  drain();
+  fill(report, first, last);
+  return {};
+}
+
+void Run::drain() {
+  const std::int64_t end = now_ns() + kDrainMaxNs;
+  std::int64_t quiet_since = now_ns();
+  std::uint64_t bytes = arrivals_.bytes;
+  while (now_ns() < end && !interrupted) {
+    if (pacer_.outstanding() <= 0 && pacer_.all_answered()) break;
+    turn(now_ns() + kTickNs);
+    if (arrivals_.bytes != bytes) {
+      bytes = arrivals_.bytes;
+      quiet_since = now_ns();
+    } else if (now_ns() - quiet_since > kDrainQuietNs) {
+      break;
+    }
+  }
+}
+
+void Run::show_progress() {
+  const std::int64_t now = now_ns();
+  const std::uint64_t delivered = arrivals_.totals.delivered;
+  const double since_s = static_cast<double>(now - (next_progress_ns_ - kProgressNs)) / 1e9;
+  if (!fleet_.settled()) {
+    fmt::print(stderr, "\r\033[K{} of {} subscribers", fleet_.ready(), fleet_.size());
+  } else {
+    fmt::print(stderr, "\r\033[K{} deliveries/s, p99 {}",
+               with_commas(static_cast<double>(delivered - shown_delivered_) / since_s),
+               human_us(static_cast<double>(arrivals_.latency.percentile_ns(0.99)) / 1000));
+  }
+  std::fflush(stderr);
+  shown_delivered_ = delivered;
+  next_progress_ns_ = now + kProgressNs;
+}
+
+Run::Sample Run::sample() const {
+  return {.at_ns = now_ns(),
+          .answered = pacer_.answered(),
+          .delivered = arrivals_.totals.delivered,
+          .receives = arrivals_.receives,
+          .server_cpu_ns = cpu_ns(options_.server_pids),
+          .own_cpu_ns = own_cpu_ns() - waiting_cpu_ns_,
+          .drops = backlog_drops(),
+          .ticks = cpu_ticks()};
+}
+
+void Run::fill(Report& report, const Sample& from, const Sample& to) const {
+  report.seconds = static_cast<double>(to.at_ns - from.at_ns) / 1e9;
+  report.published = to.answered - from.answered;
+  report.delivered = to.delivered - from.delivered;
+  report.receives = to.receives - from.receives;
+  report.server_known = !options_.server_pids.empty();
+  report.server_cpu_s = static_cast<double>(to.server_cpu_ns - from.server_cpu_ns) / 1e9;
+  report.client_cpu_s = static_cast<double>(to.own_cpu_ns - from.own_cpu_ns) / 1e9;
+  report.netdev_dropped = to.drops - from.drops;
+  const std::uint64_t ticks = to.ticks.total - from.ticks.total;
+  if (ticks != 0) {
+    report.steal_share =
+        static_cast<double>(to.ticks.steal - from.ticks.steal) / static_cast<double>(ticks);
+  }
+
+  report.lost = arrivals_.totals.missing + pacer_.never_arrived();
+  report.duplicates = arrivals_.totals.duplicates;
+  report.out_of_order = arrivals_.totals.out_of_order;
+  report.gaps = arrivals_.gaps;
+  report.refused = pacer_.refused();
+  report.subscribers_ready = static_cast<std::uint32_t>(fleet_.ready());
+  report.subscribers_failed = static_cast<std::uint32_t>(fleet_.failed());
+  report.subscribers_lost = static_cast<std::uint32_t>(fleet_.lost());
+  report.publishers_failed = static_cast<std::uint32_t>(pacer_.failed());
+  report.latency = summarise(arrivals_.latency);
+
+  const Memory now = memory(options_.server_pids);
+  report.server_rss_bytes = now.rss_bytes;
+  report.server_anon_bytes = now.anon_bytes;
+  if (fleet_.ready() != 0) {
+    report.bytes_per_subscriber = (static_cast<double>(memory_connected_.anon_bytes) -
+                                   static_cast<double>(memory_before_.anon_bytes)) /
+                                  static_cast<double>(fleet_.ready());
+  }
+}
+
+void Run::warn(Report& report) const {
+  const auto add = [&report]<class... Args>(fmt::format_string<Args...> text, Args&&... args) {
+    report.warnings.push_back(fmt::format(text, std::forward<Args>(args)...));
+  };
+  if (interrupted) add("interrupted; the figures are of what was measured until then");
+  if (fleet_.failed() != 0) {
+    add("{} of {} subscribers failed: {}", fleet_.failed(), fleet_.size(), fleet_.first_error());
+  }
+  if (fleet_.lost() != 0) {
+    add("{} subscribers were cut off: {}", fleet_.lost(), fleet_.first_error());
+  }
+  if (pacer_.failed() != 0) {
+    add("{} publishers failed: {}", pacer_.failed(), pacer_.first_error());
+  }
+  if (pacer_.refused() != 0) add("{} publish requests got 429 or 503", pacer_.refused());
+  if (report.client_bound()) {
+    add("the client is the bottleneck ({:.0f} % of its core): the server can do more",
+        100 * report.client_share());
+  }
+  if (pacer_.late_by_us() * 100 > pacer_.published()) {
+    add("{} of {} events were sent more than 1 ms late because the client was busy",
+        pacer_.late_by_us(), pacer_.published());
+  }
+  if (pacer_.late_by_answers() * 100 > pacer_.published()) {
+    add("{} of {} events were sent more than 1 ms late because their publisher still waited for an "
+        "answer (their latency counts from the intended time); more --publishers or --pipeline "
+        "separate the two",
+        pacer_.late_by_answers(), pacer_.published());
+  }
+  if (report.netdev_dropped != 0) {
+    add("the kernel dropped {} packets before the sockets (netdev backlog): latencies include "
+        "TCP's "
+        "retransmissions; --raise-backlog helps",
+        report.netdev_dropped);
+  }
+  const int backlog = Backlog::limit();
+  const std::int64_t wanted = std::int64_t{2} * options_.subscribers;
+  if (backlog >= 0 && backlog < wanted && options_.mode != Mode::idle) {
+    add("net.core.netdev_max_backlog is {}, below two packets per subscriber ({})", backlog,
+        wanted);
+  }
+  if (report.steal_share > 0.01) {
+    add("{:.1f} % of the machine's time was taken by its host", 100 * report.steal_share);
+  }
+}
+
+}  // namespace ringcast::load

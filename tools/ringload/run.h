@@ -1,0 +1,75 @@
+// One run from the first connection to the report.
+//
+//   connect → (warm up) → measure → drain → report
+//
+// Publishing goes on without a break from the warm-up to the end of the measuring. Then what is
+// under way may arrive: until nothing is outstanding, or nothing has come for kDrainQuietNs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "core/result.h"
+#include "tools/ringload/arrivals.h"
+#include "tools/ringload/fleet.h"
+#include "tools/ringload/loop.h"
+#include "tools/ringload/machine.h"
+#include "tools/ringload/options.h"
+#include "tools/ringload/pacer.h"
+#include "tools/ringload/report.h"
+
+namespace ringcast::load {
+
+class Run {
+ public:
+  // `options` must outlive the run.
+  static Result<std::unique_ptr<Run>> create(const Options& options);
+
+  // Errors: cannot_connect, subscribe_failed, publish_failed, server_stalled, interrupted. What
+  // went wrong for a part only is in the report's warnings.
+  Result<Report> run();
+
+  // Ends the run early; may be called from a signal handler.
+  static void interrupt();
+
+ private:
+  struct Sample {
+    std::int64_t at_ns = 0;
+    std::uint64_t answered = 0;
+    std::uint64_t delivered = 0;
+    std::uint64_t receives = 0;
+    std::uint64_t server_cpu_ns = 0;
+    std::uint64_t own_cpu_ns = 0;
+    std::uint64_t drops = 0;
+    CpuTicks ticks;
+  };
+
+  Run(const Options& options, const Address& address, std::unique_ptr<Loop> loop);
+
+  Result<void> connect();
+  Result<void> load(Report& report);
+  void turn(std::int64_t until_ns);
+  void turn_until(std::int64_t until_ns);
+  Result<void> check_alive() const;
+  void drain();
+  void show_progress();
+  Sample sample() const;
+  void fill(Report& report, const Sample& from, const Sample& to) const;
+  void warn(Report& report) const;
+  std::int64_t now_ns() const { return loop_->clock_ns() - arrivals_.origin_ns; }
+
+  const Options& options_;
+  Address address_;
+  std::unique_ptr<Loop> loop_;
+  Arrivals arrivals_;
+  Fleet fleet_;
+  Pacer pacer_;
+  Memory memory_before_;
+  Memory memory_connected_;
+  bool progress_ = false;
+  std::int64_t next_progress_ns_ = 0;
+  std::uint64_t shown_delivered_ = 0;
+  std::uint64_t waiting_cpu_ns_ = 0;  // spent waiting for the clock in a loop
+};
+
+}  // namespace ringcast::load

@@ -1,0 +1,96 @@
+// The stamp at the front of every payload that ringload publishes:
+//
+//   pppp.ssssssss.tttttttttttt.rrrr.      lower-case hexadecimal, 32 bytes
+//
+// p: publisher; s: number of the event among those of this publisher on this topic, from 0; t: the
+// intended send time in ns since the start of the run; r: the run, so that what a server still
+// keeps of an earlier run is told apart. Fixed widths let a reader decode it without a loop.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+namespace ringcast::load {
+
+static_assert(std::endian::native == std::endian::little);
+
+struct Stamp {
+  std::uint32_t publisher = 0;  // 16 bits
+  std::uint32_t sequence = 0;
+  std::int64_t intended_ns = 0;  // 48 bits
+};
+
+inline constexpr std::size_t kStampBytes = 32;
+
+class StampCodec {
+ public:
+  explicit StampCodec(std::uint16_t run) {
+    char end[8] = {0, 0, '.', 0, 0, 0, 0, '.'};
+    write_hex(end + 3, run, 4);
+    std::memcpy(&end_, end, sizeof end_);
+  }
+
+  // Writes kStampBytes.
+  void write(char* out, const Stamp& stamp) const {
+    std::memcpy(out + 24, &end_, sizeof end_);
+    write_hex(out, stamp.publisher, 4);
+    out[4] = '.';
+    write_hex(out + 5, stamp.sequence, 8);
+    out[13] = '.';
+    write_hex(out + 14, static_cast<std::uint64_t>(stamp.intended_ns), 12);
+  }
+
+  // Reads kStampBytes; false if this is no stamp of this run.
+  bool read(const char* at, Stamp& stamp) const {
+    if ((word(at + 24) & kEndMask) != end_ || at[4] != '.' || at[13] != '.') return false;
+    stamp.publisher = hex8(word(at) << 32);
+    stamp.sequence = hex8(word(at + 5));
+    stamp.intended_ns = static_cast<std::int64_t>(std::uint64_t{hex8(word(at + 14))} << 16 |
+                                                  (hex8(word(at + 18)) & 0xffff));
+    return true;
+  }
+
+  // The offset of the first stamp of this run in `text`.
+  std::optional<std::size_t> find(std::string_view text) const {
+    char end[8];
+    std::memcpy(end, &end_, sizeof end);
+    const std::string_view mark(end + 2, 6);
+    for (std::size_t at = text.find(mark, 26); at != std::string_view::npos;
+         at = text.find(mark, at + 1)) {
+      Stamp ignored;
+      if (read(text.data() + at - 26, ignored)) return at - 26;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  static constexpr std::uint64_t kEndMask = ~std::uint64_t{0xffff};
+
+  static std::uint64_t word(const char* at) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+  }
+
+  // Eight digits, the first of them in the lowest byte. A zero byte counts as digit 0.
+  static std::uint32_t hex8(std::uint64_t digits) {
+    constexpr std::uint64_t kOnes = 0x0101010101010101;
+    std::uint64_t value = (digits & (kOnes * 0x0f)) + ((digits >> 6) & kOnes) * 9;
+    value = std::byteswap(value);
+    value = (value | (value >> 4)) & 0x00ff00ff00ff00ff;
+    value = (value | (value >> 8)) & 0x0000ffff0000ffff;
+    return static_cast<std::uint32_t>(value | (value >> 16));
+  }
+
+  static void write_hex(char* out, std::uint64_t value, int digits) {
+    for (int at = digits - 1; at >= 0; --at, value >>= 4) out[at] = "0123456789abcdef"[value & 15];
+  }
+
+  std::uint64_t end_ = 0;  // the last 8 bytes, less the two digits of the time
+};
+
+}  // namespace ringcast::load

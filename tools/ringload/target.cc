@@ -1,0 +1,205 @@
+#include "tools/ringload/target.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <sstream>
+
+namespace ringcast::load {
+namespace {
+
+Result<std::uint16_t> parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc() || end != text.data() + text.size() || port == 0) {
+    return fail("bad_url", fmt::format("`{}` is no port; ports are 1 to 65535.", text));
+  }
+  return port;
+}
+
+// Reads one mapping; the first thing wrong in it is kept, with its line. Remembers what it was
+// asked for, so that misspelt keys are found.
+class Section {
+ public:
+  Section(YAML::Node node, std::string_view name, std::string& error)
+      : node_(std::move(node)), error_(error) {
+    if (node_ && !node_.IsMap()) {
+      complain(node_, fmt::format("`{}` must be a mapping", name));
+      node_.reset();
+    }
+  }
+
+  void read(const char* key, std::string& into) { read_scalar(key, "text", into); }
+  void read(const char* key, std::uint16_t& into) {
+    read_scalar(key, "a number from 1 to 65535", into);
+  }
+  void read(const char* key, Headers& into) {
+    const YAML::Node node = child(key);
+    if (!node) return;
+    if (!node.IsMap()) return complain(node, fmt::format("`{}` must be a mapping", key));
+    into.clear();
+    for (const auto& header : node) {
+      into.emplace_back(header.first.Scalar(), header.second.Scalar());
+    }
+  }
+  YAML::Node child(const char* key) {
+    known_.emplace_back(key);
+    return node_ && node_.IsMap() ? YAML::Node(std::as_const(node_)[key])
+                                  : YAML::Node(YAML::NodeType::Undefined);
+  }
+  void refuse_unknown() {
+    if (!node_ || !node_.IsMap()) return;
+    for (const auto& entry : node_) {
+      if (std::ranges::find(known_, entry.first.Scalar()) != known_.end()) continue;
+      complain(entry.first, fmt::format("unknown key `{}` (known here: {})", entry.first.Scalar(),
+                                        fmt::join(known_, ", ")));
+    }
+  }
+
+ private:
+  template <class T>
+  void read_scalar(const char* key, std::string_view what, T& into) {
+    const YAML::Node node = child(key);
+    if (node && !YAML::convert<T>::decode(node, into)) {
+      complain(node, fmt::format("`{}` must be {}", key, what));
+    }
+  }
+  void complain(const YAML::Node& node, std::string_view message) {
+    if (error_.empty()) error_ = fmt::format("{}: {}", node.Mark().line + 1, message);
+  }
+
+  YAML::Node node_;
+  std::string& error_;
+  std::vector<std::string> known_;
+};
+
+void render_head(std::string_view method, std::string_view path, const Headers& headers,
+                 const Target& target, const TemplateValues& values, std::string& out) {
+  out += method;
+  out += ' ';
+  substitute(path, values, out);
+  out += " HTTP/1.1\r\nHost: ";
+  out += target.host_header();
+  out += "\r\n";
+  for (const auto& [name, value] : headers) {
+    out += name;
+    out += ": ";
+    substitute(value, values, out);
+    out += "\r\n";
+  }
+}
+
+}  // namespace
+
+void substitute(std::string_view text, const TemplateValues& values, std::string& out) {
+  while (!text.empty()) {
+    const std::size_t brace = text.find('{');
+    out += text.substr(0, brace);
+    if (brace == std::string_view::npos) return;
+    text.remove_prefix(brace);
+    const auto replace = [&](std::string_view placeholder, std::string_view value) {
+      if (!text.starts_with(placeholder)) return false;
+      out += value;
+      text.remove_prefix(placeholder.size());
+      return true;
+    };
+    if (replace("{topic}", values.topic) || replace("{payload}", values.payload) ||
+        replace("{event}", values.event)) {
+      continue;
+    }
+    out += '{';
+    text.remove_prefix(1);
+  }
+}
+
+std::string Target::host_header() const {
+  const bool v6 = host.find(':') != std::string::npos;
+  return v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+}
+
+Result<Target> target_from_url(std::string_view url) {
+  constexpr std::string_view kScheme = "http://";
+  if (!url.starts_with(kScheme)) {
+    return fail("bad_url", fmt::format("`{}` is no URL of the form http://HOST:PORT.", url));
+  }
+  std::string_view rest = url.substr(kScheme.size());
+  rest = rest.substr(0, rest.find_first_of("/?#"));
+  const std::size_t bracket = rest.rfind(']');
+  const std::size_t colon = rest.rfind(':');
+  Target target;
+  target.port = 80;
+  std::string_view host = rest;
+  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
+    const auto port = parse_port(rest.substr(colon + 1));
+    if (!port) return std::unexpected(port.error());
+    target.port = *port;
+    host = rest.substr(0, colon);
+  }
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (host.empty()) return fail("bad_url", fmt::format("`{}` names no host.", url));
+  target.host = host;
+  return target;
+}
+
+Result<Target> target_from_yaml(std::string_view text, std::string_view file_name) {
+  YAML::Node root;
+  try {
+    root = YAML::Load(std::string(text));
+  } catch (const YAML::Exception& error) {
+    return fail("bad_target", fmt::format("{}:{}: {}.", file_name, error.mark.line + 1, error.msg));
+  }
+  if (!root.IsMap()) {
+    return fail("bad_target", fmt::format("{}: a target file must be a mapping.", file_name));
+  }
+  Target target;
+  std::string error;
+  Section top(root, "target", error);
+  top.read("name", target.name);
+  top.read("host", target.host);
+  top.read("port", target.port);
+  Section subscribe(top.child("subscribe"), "subscribe", error);
+  subscribe.read("path", target.subscribe_path);
+  subscribe.read("headers", target.subscribe_headers);
+  subscribe.refuse_unknown();
+  Section publish(top.child("publish"), "publish", error);
+  publish.read("method", target.publish_method);
+  publish.read("path", target.publish_path);
+  publish.read("headers", target.publish_headers);
+  publish.read("body", target.publish_body);
+  publish.refuse_unknown();
+  top.refuse_unknown();
+  if (error.empty()) return target;
+  return fail("bad_target", fmt::format("{}:{}.", file_name, error));
+}
+
+Result<Target> target_from_file(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  if (!file) return fail("bad_target", fmt::format("Cannot read the target file {}.", path));
+  return target_from_yaml(text.str(), path);
+}
+
+void render_subscribe(const Target& target, const TemplateValues& values, std::string& out) {
+  render_head("GET", target.subscribe_path, target.subscribe_headers, target, values, out);
+  out += "\r\n";
+}
+
+void render_publish(const Target& target, const TemplateValues& values, std::string& out) {
+  render_head(target.publish_method, target.publish_path, target.publish_headers, target, values,
+              out);
+  // The body's length is known once it is rendered: the digits are put in afterwards.
+  constexpr std::string_view kLength = "Content-Length: 00000000\r\n\r\n";
+  out += kLength;
+  const std::size_t body_at = out.size();
+  substitute(target.publish_body, values, out);
+  std::size_t length = out.size() - body_at;
+  for (std::size_t digit = body_at - 5; length != 0; --digit, length /= 10) {
+    out[digit] = static_cast<char>('0' + length % 10);
+  }
+}
+
+}  // namespace ringcast::load
