@@ -1,4 +1,4 @@
-"""The programs the tests run: ringcast itself, the proxies before it, and a tap between two of them."""
+"""The programs the tests run: ringcast, the proxies before it, and a tap between any two."""
 
 import os
 import pathlib
@@ -53,7 +53,9 @@ class Process:
 
     def start(self, ready, what):
         with open(self.log_path, "ab") as log:
-            self.child = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self.child = subprocess.Popen(
+                self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
 
         def up():
             assert self.child.poll() is None, f"{what} ended at once:\n{self.log()}"
@@ -91,7 +93,7 @@ class Process:
     def stop(self):
         if self.running():
             try:
-                self.terminate(10)
+                self.terminate(15)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -265,8 +267,13 @@ def nginx(directory, backend, timeout_ms=None, keepalive=False):
     if keepalive:
         location += ' proxy_http_version 1.1; proxy_set_header Connection "";'
     text = NGINX.format(
-        port=port, backend=backend, directory=directory, location=location,
-        upstream="keepalive 16;" if keepalive else "", user="user root;" if os.geteuid() == 0 else "")
+        port=port,
+        backend=backend,
+        directory=directory,
+        location=location,
+        upstream="keepalive 16;" if keepalive else "",
+        user="user root;" if os.geteuid() == 0 else "",
+    )
     path = pathlib.Path(directory) / "nginx.conf"
     path.write_text(text)
     command = [tool("nginx", "nginx-light"), "-c", path, "-p", directory]

@@ -25,7 +25,8 @@ window.sources = {};
 window.openSource = (name, url, types) => {
   const source = new EventSource(url);
   const log = [];
-  const note = (kind, more) => log.push({kind, at: performance.now(), state: source.readyState, ...more});
+  const note = (kind, more) =>
+    log.push({kind, at: performance.now(), state: source.readyState, ...more});
   const onEvent = (e) => note('event', {type: e.type, id: e.lastEventId, data: e.data});
   source.onopen = () => note('open');
   source.onerror = () => note('error');
@@ -43,11 +44,16 @@ def driver(tmp_path_factory):
     for flag in FLAGS:
         options.add_argument(flag)
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost")
+    options.add_argument(
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
+    )
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = selenium.webdriver.chrome.service.Service(servers.tool("chromedriver", "chromium-driver"))
+    service = selenium.webdriver.chrome.service.Service(
+        servers.tool("chromedriver", "chromium-driver")
+    )
     driver = selenium.webdriver.Chrome(service=service, options=options)
     driver.set_script_timeout(10)
+    driver.set_page_load_timeout(20)
     yield driver
     driver.quit()
 
@@ -122,14 +128,27 @@ def test_events_carry_ids_and_types(server, sources, topic):
     second = wire.publish(server.port, topic, '{"step":1}', event="step_completed")
     third = wire.publish(server.port, topic, "untyped")
     seen = [(e["type"], e["id"], e["data"]) for e in sources.events(3)]
-    assert seen == [("step_started", first, '{"step":1}'), ("step_completed", second, '{"step":1}'),
-                    ("message", third, "untyped")]
+    assert seen == [
+        ("step_started", first, '{"step":1}'),
+        ("step_completed", second, '{"step":1}'),
+        ("message", third, "untyped"),
+    ]
 
 
-@pytest.mark.parametrize("data", [
-    "one\ntwo\n\nfour", " leading and trailing ", "ends with a line\n", "\nstarts with one",
-    "id: 7\nevent: forged\n\ndata: not an event", "Grüße, 日本語, 🚀, \u2028 and \ufeff", ":", "a\tb",
-    "x" * 100_000])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "one\ntwo\n\nfour",
+        " leading and trailing ",
+        "ends with a line\n",
+        "\nstarts with one",
+        "id: 7\nevent: forged\n\ndata: not an event",
+        "Grüße, 日本語, 🚀, \u2028 and \ufeff",
+        ":",
+        "a\tb",
+        "x" * 100_000,
+    ],
+)
 def test_data_arrives_as_published(server, sources, topic, data):
     sources.open(events_url(server.port, topic), "forged")
     wire.publish(server.port, topic, data)
@@ -244,11 +263,15 @@ def test_error_status_closes_for_good(server, sources):
 
 
 def test_fetch_from_another_origin_reads_answers(server, sources, driver, topic):
-    answer = driver.execute_async_script("""
+    answer = driver.execute_async_script(
+        """
         const done = arguments[arguments.length - 1];
-        fetch(arguments[0], {method: 'POST', body: '{"a":1}', headers: {'Content-Type': 'application/json'}})
+        const headers = {'Content-Type': 'application/json'};
+        fetch(arguments[0], {method: 'POST', body: '{"a":1}', headers})
           .then(async (r) => done([r.status, await r.json()]), (e) => done([0, String(e)]));
-        """, server.url(f"/api/events/{topic}?event=x"))
+        """,
+        server.url(f"/api/events/{topic}?event=x"),
+    )
     assert answer[0] == 200 and answer[1]["topic"] == topic, answer
 
 
@@ -266,9 +289,11 @@ def find(driver, selector):
 
 def rows(driver):
     """Rows of the event view as (type, id, data)."""
-    return driver.execute_script("""
+    return driver.execute_script(
+        """
         return [...document.querySelectorAll('#events li')].map((row) =>
-          ['.type', '.id', 'pre'].map((part) => row.querySelector(part).textContent));""")
+          ['.type', '.id', 'pre'].map((part) => row.querySelector(part).textContent));"""
+    )
 
 
 def watch(driver, topic):
@@ -286,14 +311,19 @@ def page(driver, start):
 
 
 def complaints(driver):
-    return [entry for entry in driver.get_log("browser")
-            if entry["level"] == "SEVERE" and "favicon.ico" not in entry["message"]]
+    return [
+        entry
+        for entry in driver.get_log("browser")
+        if entry["level"] == "SEVERE" and "favicon.ico" not in entry["message"]
+    ]
 
 
 def test_page_shows_published_events(driver, page, tmp_path):
     first = wire.publish(page.port, "jobs.7", '{"progress":0.5}', event="step_progress")
     button = wire.wait_for(
-        lambda: driver.find_elements(By.XPATH, "//ul[@id='topic-list']//button[b='jobs.7']"), "the topic")
+        lambda: driver.find_elements(By.XPATH, "//ul[@id='topic-list']//button[b='jobs.7']"),
+        "the topic",
+    )
     assert "1 event ·" in button[0].text and first in button[0].text
     button[0].click()
     wire.wait_for(lambda: rows(driver), "the history")
@@ -328,7 +358,9 @@ def test_page_treats_data_as_text(driver, page):
     wire.publish(page.port, "evil", evil, event="<i>type</i>")
     wire.wait_for(lambda: rows(driver), "the event")
     assert rows(driver)[0][2] == evil and rows(driver)[0][0] == "<i>type</i>"
-    found = "return [window.broken ?? 0, document.querySelectorAll('#events img, #events i').length]"
+    found = (
+        "return [window.broken ?? 0, document.querySelectorAll('#events img, #events i').length]"
+    )
     assert driver.execute_script(found) == [0, 0]
 
 
@@ -367,27 +399,36 @@ def test_page_shows_the_state_and_the_gap_after_a_restart(driver, page, tmp_path
 
 def test_page_plots_move(driver, page, tmp_path):
     for step in range(20):
-        machine = {"cpu_percent": 20 + 3 * step, "load1": 0.5, "memory_used_bytes": 3 << 30,
-                   "memory_total_bytes": 8 << 30}
+        machine = {
+            "cpu_percent": 20 + 3 * step,
+            "load1": 0.5,
+            "memory_used_bytes": 3 << 30,
+            "memory_total_bytes": 8 << 30,
+        }
         wire.publish(page.port, "metrics", json.dumps(machine), event="machine")
 
     def coloured():
-        return driver.execute_script("""
+        return driver.execute_script(
+            """
             return [...document.querySelectorAll('canvas')].map((canvas) => {
               const size = [canvas.width, canvas.height];
               if (!size[0] || !size[1]) return 0;
               const pixels = canvas.getContext('2d').getImageData(0, 0, ...size).data;
               return pixels.filter((value, i) => i % 4 === 3 && value > 0).length;
-            });""")
+            });"""
+        )
 
     def pictures():
         return driver.execute_script(
-            "return [...document.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL())")
+            "return [...document.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL())"
+        )
 
     wire.wait_for(lambda: min(coloured()) > 50, "four plots with something on them")
     assert "GiB" in find(driver, "[data-plot=memory] output").text
     before = pictures()
-    wire.publish(page.port, "metrics", '{"cpu_percent":99,"memory_used_bytes":7516192768}', event="machine")
+    wire.publish(
+        page.port, "metrics", '{"cpu_percent":99,"memory_used_bytes":7516192768}', event="machine"
+    )
     wire.publish(page.port, "metrics", "not json", event="machine")
     wire.wait_for(lambda: all(a != b for a, b in zip(before, pictures())), "all four plots to move")
     assert find(driver, "[data-plot=cpu] output").text == "99 %"

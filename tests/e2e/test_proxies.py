@@ -64,8 +64,13 @@ def test_publish_through_the_proxy(server, proxy, topic):
         for data in ("small", "ü\nü", "x" * 500_000):
             publish(front, topic, data, event="e", connection=connection)
             assert stream.event()[1:4:2] == ("e", data)
-        body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (b"chun", b"ked")) + b"0\r\n\r\n"
-        response = connection.request("POST", f"/api/events/{topic}", {"Transfer-Encoding": "chunked"}, body)
+        body = (
+            b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (b"chun", b"ked"))
+            + b"0\r\n\r\n"
+        )
+        response = connection.request(
+            "POST", f"/api/events/{topic}", {"Transfer-Encoding": "chunked"}, body
+        )
         assert response.status == 200 and stream.event().data == "chunked"
         assert connection.request("GET", "/api/topics").status == 200
         assert connection.request("HEAD", "/health").status == 200
@@ -73,10 +78,14 @@ def test_publish_through_the_proxy(server, proxy, topic):
 
 
 def test_lines_through_the_proxy(server, proxy, topic):
-    """HAProxy passes an endless request on as it comes; nginx collects it first, unless told otherwise."""
+    """HAProxy passes an endless request on as it comes; nginx collects it first."""
     front = proxy(server.port).port
     with wire.Connection(front) as connection, subscribe(front, topic) as stream:
-        connection.send(wire.encode("POST", f"/api/events/{topic}?stream=lines", {"Transfer-Encoding": "chunked"}))
+        connection.send(
+            wire.encode(
+                "POST", f"/api/events/{topic}?stream=lines", {"Transfer-Encoding": "chunked"}
+            )
+        )
         connection.send(b"4\r\none\n\r\n")
         if proxy.name == "haproxy":
             assert stream.event().data == "one"
@@ -121,8 +130,11 @@ def test_leaving_client_frees_the_subscriber(server, proxy, topic):
     with subscribe(front, topic):
         wire.wait_for(lambda: subscribers() == 1, "the subscriber")
     # HAProxy takes the client's end for half of one, until it has something to write to it.
-    wire.wait_for(lambda: publish(server.port, topic, "x") and subscribers() == 0,
-                  "the subscriber to be forgotten", step_s=0.1)
+    wire.wait_for(
+        lambda: publish(server.port, topic, "x") and subscribers() == 0,
+        "the subscriber to be forgotten",
+        step_s=0.1,
+    )
 
 
 def test_many_streams_and_publishers_through_the_proxy(server, proxy, topic):
@@ -167,6 +179,7 @@ def test_restart_of_the_backend(start, proxy, how):
             return wire.request(front, "POST", "/api/events/t", (), "after").status == 200
         except (OSError, EOFError):
             return False
+
     wire.wait_for(recovered, "the proxy to find the server again", step_s=0.2)
     with subscribe(front, "t", headers={"Last-Event-ID": last_id}) as stream:
         gap, after = stream.events(2)
@@ -187,19 +200,29 @@ def test_health_check_of_haproxy_follows_readiness(start, tmp_path):
     """`option httpchk GET /ready` takes the server out while it drains, before its streams end."""
     server = start("drain: {delay_ms: 3000}\n")
     spare = start()
-    text = servers.HAPROXY.replace("backend servers\n", "backend servers\n    option httpchk GET /ready\n")
-    text = text.replace("{backend} maxconn 32", "{backend} check inter 100ms fall 1 rise 1\n"
-                        f"    server server2 127.0.0.1:{spare.port} check inter 100ms fall 1 rise 1 backup")
+    text = servers.HAPROXY.replace(
+        "backend servers\n", "backend servers\n    option httpchk GET /ready\n"
+    )
+    text = text.replace(
+        "{backend} maxconn 32",
+        "{backend} check inter 100ms fall 1 rise 1\n"
+        f"    server server2 127.0.0.1:{spare.port} check inter 100ms fall 1 rise 1 backup",
+    )
     port = servers.free_port()
     path = tmp_path / "checked.cfg"
     path.write_text(text.format(port=port, backend=server.port, timeout_ms=5000))
-    front = servers.Process([servers.tool("haproxy", "haproxy"), "-db", "-f", path], tmp_path / "checked.log")
+    front = servers.Process(
+        [servers.tool("haproxy", "haproxy"), "-db", "-f", path], tmp_path / "checked.log"
+    )
     front.start(lambda: servers.accepts(port), "haproxy")
     try:
         publish(port, "t", "to the first")
         with subscribe(server.port, "t") as stream:
             server.signal(15)
-            wire.wait_for(lambda: publish(port, "t", "x") and stream_is_silent(stream), "the spare to take over")
+            wire.wait_for(
+                lambda: publish(port, "t", "x") and stream_is_silent(stream),
+                "the spare to take over",
+            )
         assert server.wait() == 0
         publish(port, "t", "to the spare")
     finally:

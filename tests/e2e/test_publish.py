@@ -11,7 +11,15 @@ from wire import publish, subscribe
 NDJSON = {"Content-Type": "application/x-ndjson"}
 JSON = {"Content-Type": "application/json"}
 
-INVALID_UTF8 = [b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82", b"ok\x80", b"\xf8\x88\x80\x80\x80"]
+INVALID_UTF8 = [
+    b"\xff",
+    b"\xc0\xaf",
+    b"\xed\xa0\x80",
+    b"\xf4\x90\x80\x80",
+    b"\xe2\x82",
+    b"ok\x80",
+    b"\xf8\x88\x80\x80\x80",
+]
 
 
 def history(port, topic):
@@ -33,17 +41,35 @@ def data_of(port, topic):
 
 def test_answer_names_id_and_topic(server, topic):
     response = wire.request(server.port, "POST", f"/api/events/{topic}?event=a", (), '{"x":1}')
-    assert response.status == 200 and response.get("Content-Type", "").startswith("application/json")
+    assert response.status == 200 and response.get("Content-Type", "").startswith(
+        "application/json"
+    )
     answer = response.json()
     assert set(answer) == {"id", "topic"} and answer["topic"] == topic
     (event,) = history(server.port, topic)
     assert (event.id, event.type, event.data) == (answer["id"], "a", '{"x":1}')
 
 
-@pytest.mark.parametrize("data", [
-    "plain", '{"a": [1, 2,  3]}', "a\nb", "a\n\n\nb", "ends\n", "\nstarts", "  spaces  ", "\ttab", ":colon",
-    "data: x\n\nevent: y", "\ufefftext", "ünïcödé 漢字 🚀", "\u2028\u2029\u0085", "x" * 1_000_000],
-    ids=lambda data: repr(data[:12]))
+@pytest.mark.parametrize(
+    "data",
+    [
+        "plain",
+        '{"a": [1, 2,  3]}',
+        "a\nb",
+        "a\n\n\nb",
+        "ends\n",
+        "\nstarts",
+        "  spaces  ",
+        "\ttab",
+        ":colon",
+        "data: x\n\nevent: y",
+        "\ufefftext",
+        "ünïcödé 漢字 🚀",
+        "\u2028\u2029\u0085",
+        "x" * 1_000_000,
+    ],
+    ids=lambda data: repr(data[:12]),
+)
 def test_data_is_kept_verbatim(server, topic, data):
     publish(server.port, topic, data)
     assert data_of(server.port, topic) == [data]
@@ -66,35 +92,62 @@ def test_invalid_utf8_is_refused(server, topic, data):
 def test_utf8_split_over_chunks_is_one_text(server, topic):
     text = "é漢🚀".encode()
     chunks = b"".join(b"1\r\n" + bytes([byte]) + b"\r\n" for byte in text) + b"0\r\n\r\n"
-    response = wire.request(server.port, "POST", f"/api/events/{topic}", {"Transfer-Encoding": "chunked"}, chunks)
+    response = wire.request(
+        server.port, "POST", f"/api/events/{topic}", {"Transfer-Encoding": "chunked"}, chunks
+    )
     assert response.status == 200, response
     assert data_of(server.port, topic) == ["é漢🚀"]
 
 
-@pytest.mark.parametrize("path,topic", [
-    ("caf%C3%A9.1", "café.1"), ("a%2Fb", "a/b"), ("a:b@c~d+e=f-g_h", "a:b@c~d+e=f-g_h"), ("x" * 200, "x" * 200)],
-    ids=lambda text: text[:12])
+@pytest.mark.parametrize(
+    "path,topic",
+    [
+        ("caf%C3%A9.1", "café.1"),
+        ("a%2Fb", "a/b"),
+        ("a:b@c~d+e=f-g_h", "a:b@c~d+e=f-g_h"),
+        ("x" * 200, "x" * 200),
+    ],
+    ids=lambda text: text[:12],
+)
 def test_topic_names(server, path, topic):
     response = wire.request(server.port, "POST", f"/api/events/{path}", (), "x")
     assert response.status == 200 and response.json()["topic"] == topic, response
 
 
-@pytest.mark.parametrize("path", ["a%20b", "a*", "%00", "a%0Ab", "%ff", "x" * 201, "a%zz", "a%7Fb", "a%0D%0Aid:1"],
-                         ids=lambda text: text[:12])
+@pytest.mark.parametrize(
+    "path",
+    ["a%20b", "a*", "%00", "a%0Ab", "%ff", "x" * 201, "a%zz", "a%7Fb", "a%0D%0Aid:1"],
+    ids=lambda text: text[:12],
+)
 def test_bad_topic_names(server, path):
     wire.assert_error(wire.request(server.port, "POST", f"/api/events/{path}", (), "x"), 400)
 
 
-@pytest.mark.parametrize("query", ["event=a%0Ab", "event=a%0Did:1", "event=%ff", "event=%00", "event=" + "x" * 5000,
-                                   "event=%zz", "id=" + "x" * 5000], ids=lambda text: text[:12])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "event=a%0Ab",
+        "event=a%0Did:1",
+        "event=%ff",
+        "event=%00",
+        "event=" + "x" * 5000,
+        "event=%zz",
+        "id=" + "x" * 5000,
+    ],
+    ids=lambda text: text[:12],
+)
 def test_bad_query_values(server, topic, query):
-    wire.assert_error(wire.request(server.port, "POST", f"/api/events/{topic}?{query}", (), "x"), 400)
+    wire.assert_error(
+        wire.request(server.port, "POST", f"/api/events/{topic}?{query}", (), "x"), 400
+    )
     assert data_of(server.port, topic) == []
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "GET"])
 def test_other_methods(server, topic, method):
-    response = wire.request(server.port, method, f"/api/events/{topic}", (), "x" if method == "PUT" else None)
+    response = wire.request(
+        server.port, method, f"/api/events/{topic}", (), "x" if method == "PUT" else None
+    )
     wire.assert_error(response, 405)
     assert "POST" in response.get("Allow", ""), response
 
@@ -129,9 +182,11 @@ def test_topics_are_listed(server, topic):
     first = publish(server.port, topic, "one")
     last = publish(server.port, topic, "two")
     with subscribe(server.port, topic):
+
         def entry():
             topics = wire.request(server.port, "GET", "/api/topics").json()["topics"]
             return next(e for e in topics if e["topic"] == topic)
+
         wire.wait_for(lambda: entry()["subscribers"] == 1, "the subscriber")
         listed = entry()
     assert listed["events"] == 2 and listed["bytes"] > 6
@@ -151,7 +206,9 @@ def test_same_id_twice_is_one_event(server, topic):
 def test_ids_belong_to_their_topic(server, topic):
     publish(server.port, topic + ".a", "a", id="same")
     publish(server.port, topic + ".b", "b", id="same")
-    assert data_of(server.port, topic + ".a") == ["a"] and data_of(server.port, topic + ".b") == ["b"]
+    assert data_of(server.port, topic + ".a") == ["a"] and data_of(server.port, topic + ".b") == [
+        "b"
+    ]
 
 
 def test_same_id_from_many_connections_at_once(server, topic):
@@ -180,10 +237,14 @@ def batch(port, events, headers=NDJSON):
 
 @pytest.mark.parametrize("headers", [NDJSON, JSON], ids=["ndjson", "array"])
 def test_batch(server, topic, headers):
-    events = [{"topic": topic, "event": "a", "data": "text"},
-              {"topic": topic + ".b", "data": "other topic"},
-              {"topic": topic, "data": {"k": [1, "ü", None, True]}},
-              {"topic": topic, "data": 7}, {"topic": topic, "data": None}, {"topic": topic, "data": "two\nlines"}]
+    events = [
+        {"topic": topic, "event": "a", "data": "text"},
+        {"topic": topic + ".b", "data": "other topic"},
+        {"topic": topic, "data": {"k": [1, "ü", None, True]}},
+        {"topic": topic, "data": 7},
+        {"topic": topic, "data": None},
+        {"topic": topic, "data": "two\nlines"},
+    ]
     response = batch(server.port, events, headers)
     assert response.status == 200, response
     answer = response.json()
@@ -210,12 +271,19 @@ def test_batch_with_ids_is_idempotent(server, topic):
 
 
 BAD_EVENTS = {
-    "no topic": '{"data":"x"}', "no data": '{"topic":"t"}', "topic is a number": '{"topic":1,"data":"x"}',
-    "bad topic": '{"topic":"a b","data":"x"}', "pattern": '{"topic":"a*","data":"x"}',
+    "no topic": '{"data":"x"}',
+    "no data": '{"topic":"t"}',
+    "topic is a number": '{"topic":1,"data":"x"}',
+    "bad topic": '{"topic":"a b","data":"x"}',
+    "pattern": '{"topic":"a*","data":"x"}',
     "event is a number": '{"topic":"t","event":1,"data":"x"}',
     "line end in event": '{"topic":"t","event":"a\\nb","data":"x"}',
-    "not an object": "[1]", "a number": "7", "cut off": '{"topic":"t","data":"x"', "not JSON": "hello",
-    "two in a line": '{"topic":"t","data":"x"} {"topic":"t","data":"y"}', "lone surrogate": '{"topic":"t","data":"\\ud800"}',
+    "not an object": "[1]",
+    "a number": "7",
+    "cut off": '{"topic":"t","data":"x"',
+    "not JSON": "hello",
+    "two in a line": '{"topic":"t","data":"x"} {"topic":"t","data":"y"}',
+    "lone surrogate": '{"topic":"t","data":"\\ud800"}',
 }
 
 
@@ -241,7 +309,9 @@ def test_batch_limits(start):
     server = start("limits: {max_batch_events: 10, max_batch_bytes: 10k, max_event_bytes: 2k}\n")
     assert batch(server.port, [{"topic": "t", "data": str(n)} for n in range(10)]).status == 200
     wire.assert_error(batch(server.port, [{"topic": "t", "data": str(n)} for n in range(11)]), 413)
-    wire.assert_error(batch(server.port, [{"topic": "t", "data": "x" * 2001} for n in range(8)]), 413)
+    wire.assert_error(
+        batch(server.port, [{"topic": "t", "data": "x" * 2001} for n in range(8)]), 413
+    )
     wire.assert_error(batch(server.port, [{"topic": "t", "data": "x" * 2049}]), 413)
     assert len(history(server.port, "t")) == 10
 
@@ -264,12 +334,18 @@ def chunk(data):
 
 def open_lines(port, topic, query=""):
     connection = wire.Connection(port)
-    connection.send(wire.encode("POST", f"/api/events/{topic}?stream=lines{query}", {"Transfer-Encoding": "chunked"}))
+    connection.send(
+        wire.encode(
+            "POST", f"/api/events/{topic}?stream=lines{query}", {"Transfer-Encoding": "chunked"}
+        )
+    )
     return connection
 
 
 def test_lines_are_events_while_they_come(server, topic):
-    with subscribe(server.port, topic) as stream, open_lines(server.port, topic, "&event=row") as connection:
+    with subscribe(server.port, topic) as stream, open_lines(
+        server.port, topic, "&event=row"
+    ) as connection:
         for number in range(5):
             connection.send(chunk(f"line {number}\n"))
             event = stream.event()
@@ -285,7 +361,9 @@ def test_lines_are_events_while_they_come(server, topic):
 
 
 def test_lines_with_a_known_length(server, topic):
-    response = wire.request(server.port, "POST", f"/api/events/{topic}?stream=lines", (), "a\nb\nc\n")
+    response = wire.request(
+        server.port, "POST", f"/api/events/{topic}?stream=lines", (), "a\nb\nc\n"
+    )
     assert response.status == 200 and response.json()["count"] == 3
     assert data_of(server.port, topic) == ["a", "b", "c"]
 

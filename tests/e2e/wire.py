@@ -181,7 +181,9 @@ def quote(text):
 
 def publish(port, topic, data, event=None, id=None, connection=None):
     """Publishes one event, returns the id it was given."""
-    query = urllib.parse.urlencode({k: v for k, v in (("event", event), ("id", id)) if v is not None})
+    query = urllib.parse.urlencode(
+        {k: v for k, v in (("event", event), ("id", id)) if v is not None}
+    )
     target = f"/api/events/{quote(topic)}" + ("?" + query if query else "")
     send = connection.request if connection else lambda *args: request(port, *args)
     response = send("POST", target, (), data)
