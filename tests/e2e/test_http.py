@@ -37,10 +37,8 @@ def test_every_answer_has_a_date_and_one_length(server):
         assert re.fullmatch(
             r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", response.get("Date", "")
         ), response
-        assert (
         framing = response.all("Content-Length") + response.all("Transfer-Encoding")
         assert len(framing) == 1, response
-        )
 
 
 @pytest.mark.parametrize("count", [3, 64, 300])
