@@ -63,7 +63,11 @@ void Fleet::render_request(std::uint32_t topic, std::string& out) const {
 
 void Fleet::on_ready(Subscriber& subscriber) {
   ++ready_;
-  if (!subscriber.slow()) ++readers_[subscriber.topic()];
+  if (subscriber.slow()) {
+    ++slow_ready_;
+  } else {
+    ++readers_[subscriber.topic()];
+  }
 }
 
 void Fleet::on_failed(Subscriber& subscriber, std::string message) {

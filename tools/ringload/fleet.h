@@ -29,7 +29,8 @@ class Fleet {
   bool settled() const { return ready_ + failed_ >= members_.size(); }
 
   std::size_t size() const { return members_.size(); }
-  std::size_t ready() const { return ready_; }  // were accepted, whatever became of them
+  std::size_t ready() const { return ready_; }            // were accepted, whatever became of them
+  std::size_t slow_ready() const { return slow_ready_; }  // of these: never read
   std::size_t failed() const { return failed_; }
   std::size_t lost() const { return lost_; }  // accepted, then ended
   const std::string& first_error() const { return first_error_; }
@@ -59,6 +60,7 @@ class Fleet {
   std::string first_error_;
   std::size_t started_ = 0;
   std::size_t ready_ = 0;
+  std::size_t slow_ready_ = 0;
   std::size_t failed_ = 0;
   std::size_t lost_ = 0;
   std::int64_t ramp_start_ns_ = -1;

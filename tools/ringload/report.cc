@@ -68,7 +68,7 @@ std::string headline(const Options& options, const Report& report) {
   if (options.mode == Mode::idle) text += "idle, ";
   text += plural(report.subscribers_ready, "subscriber");
   if (options.slow_readers != 0) {
-    text += fmt::format(" ({} of them never read)", options.slow_readers);
+    text += fmt::format(" (and {} that never read)", options.slow_readers);
   }
   if (options.mode != Mode::idle) {
     text += fmt::format(", {}, {}, {} bytes", plural(options.publishers, "publisher"),

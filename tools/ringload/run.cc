@@ -235,7 +235,7 @@ void Run::fill(Report& report, const Sample& from, const Sample& to) const {
   report.out_of_order = arrivals_.totals.out_of_order;
   report.gaps = arrivals_.gaps;
   report.refused = pacer_.refused();
-  report.subscribers_ready = static_cast<std::uint32_t>(fleet_.ready());
+  report.subscribers_ready = static_cast<std::uint32_t>(fleet_.ready() - fleet_.slow_ready());
   report.subscribers_failed = static_cast<std::uint32_t>(fleet_.failed());
   report.subscribers_lost = static_cast<std::uint32_t>(fleet_.lost());
   report.publishers_failed = static_cast<std::uint32_t>(pacer_.failed());
@@ -271,7 +271,7 @@ void Run::warn(Report& report) const {
         100 * report.client_share());
   }
   if (pacer_.late_by_us() * 100 > pacer_.published()) {
-    add("{} of {} events were sent more than 1 ms late because the client was busy",
+    add("{} of {} events were sent more than 1 ms late because the client did not get to it",
         pacer_.late_by_us(), pacer_.published());
   }
   if (pacer_.late_by_answers() * 100 > pacer_.published()) {

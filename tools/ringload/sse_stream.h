@@ -74,6 +74,8 @@ class SseStream {
         continue;
       }
       const std::string_view rest(at, static_cast<std::size_t>(end - at));
+      // Only the first event may be one that was looked at before.
+      if (at != bytes.data()) scanned_ = 0;
       const std::size_t length = find_end(rest);
       if (length == 0) break;
       read_block(rest.substr(0, length), codec, payload_bytes, sink);

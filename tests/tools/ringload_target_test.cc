@@ -1,0 +1,130 @@
+#include "tools/ringload/target.h"
+
+#include <gtest/gtest.h>
+
+#include "tools/ringload/response_reader.h"
+
+namespace ringcast::load {
+namespace {
+
+std::string substituted(std::string_view text) {
+  std::string out;
+  substitute(text, {.topic = "t", .payload = "PAY", .event = "e"}, out);
+  return out;
+}
+
+TEST(RingloadTarget, SubstitutesWhatItKnows) {
+  EXPECT_EQ(substituted("/a/{topic}/{event}?{topic}"), "/a/t/e?t");
+  EXPECT_EQ(substituted("{payload}"), "PAY");
+  EXPECT_EQ(substituted(R"({"data":"{payload}","x":{}})"), R"({"data":"PAY","x":{}})");
+  EXPECT_EQ(substituted("{{topic}} {top {unknown} {"), "{t} {top {unknown} {");
+  EXPECT_EQ(substituted(""), "");
+}
+
+TEST(RingloadTarget, ReadsUrls) {
+  const auto target = target_from_url("http://127.0.0.1:8080");
+  ASSERT_TRUE(target);
+  EXPECT_EQ(target->host_header(), "127.0.0.1:8080");
+  EXPECT_EQ(target_from_url("http://localhost/")->port, 80);
+  EXPECT_EQ(target_from_url("http://[::1]:99/x")->host, "::1");
+  EXPECT_EQ(target_from_url("http://[::1]:99/x")->host_header(), "[::1]:99");
+  for (const char* url : {"", "localhost", "https://x", "http://", "http://x:0", "http://x:99999",
+                          "http://x:", "http://:80"}) {
+    const auto bad = target_from_url(url);
+    ASSERT_FALSE(bad) << url;
+    EXPECT_EQ(bad.error().code, "bad_url");
+  }
+}
+
+constexpr const char* kYaml = R"(
+name: other
+host: 127.0.0.2
+port: 9000
+subscribe:
+  path: "/sub/{topic}"
+  headers: {Accept: text/event-stream, X-Topic: "{topic}"}
+publish: {method: PUT, path: "/pub/{topic}", headers: {}, body: '{"d":"{payload}"}'}
+)";
+
+TEST(RingloadTarget, ReadsAFileAndRendersRequests) {
+  const auto target = target_from_yaml(kYaml, "other.yaml");
+  ASSERT_TRUE(target) << target.error().message;
+  EXPECT_EQ(target->name, "other");
+  std::string request;
+  render_subscribe(*target, {.topic = "a.1"}, request);
+  EXPECT_EQ(request,
+            "GET /sub/a.1 HTTP/1.1\r\nHost: 127.0.0.2:9000\r\nAccept: text/event-stream\r\n"
+            "X-Topic: a.1\r\n\r\n");
+  request.clear();
+  render_publish(*target, {.topic = "a.1", .payload = "xyz"}, request);
+  EXPECT_EQ(request,
+            "PUT /pub/a.1 HTTP/1.1\r\nHost: 127.0.0.2:9000\r\nContent-Length: 00000011\r\n\r\n"
+            "{\"d\":\"xyz\"}");
+}
+
+TEST(RingloadTarget, SaysWhatIsWrongInAFile) {
+  const auto message = [](std::string_view text) {
+    const auto target = target_from_yaml(text, "f.yaml");
+    return target ? std::string() : target.error().message;
+  };
+  EXPECT_EQ(message("name: x\nhots: y\n"),
+            "f.yaml:2: unknown key `hots` (known here: name, host, port, subscribe, publish).");
+  EXPECT_EQ(message("port: many\n"), "f.yaml:1: `port` must be a number from 1 to 65535.");
+  EXPECT_EQ(message("port: 70000\n"), "f.yaml:1: `port` must be a number from 1 to 65535.");
+  EXPECT_EQ(message("publish: 3\n"), "f.yaml:1: `publish` must be a mapping.");
+  EXPECT_EQ(message("subscribe:\n  headers: 3\n"), "f.yaml:2: `headers` must be a mapping.");
+  EXPECT_NE(message("a: [\n"), "");
+  EXPECT_EQ(message("- a\n"), "f.yaml: a target file must be a mapping.");
+  EXPECT_FALSE(target_from_file("/nowhere/x.yaml"));
+}
+
+constexpr std::string_view kResponses =
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\n{\"\"}"
+    "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
+    "HTTP/1.1 503 Busy\r\ncontent-length: 2\r\nConnection: close\r\n\r\nno";
+
+std::string read(std::string_view first, std::string_view second) {
+  ResponseReader reader;
+  std::string seen;
+  for (std::string_view bytes : {first, second}) {
+    while (!bytes.empty()) {
+      const auto state = reader.feed(bytes);
+      bytes.remove_prefix(reader.consumed());
+      if (state == ResponseReader::State::failed) return seen + reader.error();
+      if (state != ResponseReader::State::complete) break;
+      seen += std::to_string(reader.status()) + ":" + std::string(reader.body()) +
+              (reader.close() ? "! " : " ");
+      reader.next();
+    }
+  }
+  return seen;
+}
+
+TEST(RingloadResponseReader, ReadsAStreamOfResponsesUnderEverySplit) {
+  for (std::size_t at = 0; at <= kResponses.size(); ++at) {
+    ASSERT_EQ(read(kResponses.substr(0, at), kResponses.substr(at)),
+              "200:{\"\"} 201:abcde 204: 503:no! ")
+        << at;
+  }
+}
+
+TEST(RingloadResponseReader, ReadsUntilTheConnectionEnds) {
+  ResponseReader reader;
+  EXPECT_EQ(reader.feed("HTTP/1.0 404 Nope\r\n\r\nsorry"), ResponseReader::State::needs_more);
+  EXPECT_EQ(reader.end(), ResponseReader::State::complete);
+  EXPECT_EQ(reader.status(), 404);
+  EXPECT_EQ(reader.body(), "sorry");
+  ResponseReader cut;
+  cut.feed("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab");
+  EXPECT_EQ(cut.end(), ResponseReader::State::failed);
+}
+
+TEST(RingloadResponseReader, RefusesWhatIsNoResponse) {
+  ResponseReader reader;
+  EXPECT_EQ(reader.feed("SSH-2.0-OpenSSH\r\n\r\n"), ResponseReader::State::failed);
+  EXPECT_EQ(reader.error(), "This is no HTTP/1 response: `SSH-2.0-OpenSSH....`.");
+}
+
+}  // namespace
+}  // namespace ringcast::load
