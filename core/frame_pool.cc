@@ -10,7 +10,7 @@ constexpr std::size_t kStep = 64;
 constexpr std::size_t kLargest = 2048;
 constexpr std::size_t kClasses = kLargest / kStep;
 // Bounds what a burst leaves behind on a core: 4096 blocks of a class.
-constexpr std::uint32_t kKeptPerClass = 4096;
+[[maybe_unused]] constexpr std::uint32_t kKeptPerClass = 4096;
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -40,7 +40,7 @@ struct Lists {
 
 thread_local Lists lists;
 
-constexpr std::size_t class_of(std::size_t bytes) { return (bytes + kStep - 1) / kStep - 1; }
+[[maybe_unused]] constexpr std::size_t class_of(std::size_t bytes) { return (bytes + kStep - 1) / kStep - 1; }
 
 }  // namespace
 
@@ -61,7 +61,7 @@ void* FramePool::allocate(std::size_t bytes) {
   return ::operator new(bytes);
 }
 
-void FramePool::release(void* block, std::size_t bytes) noexcept {
+void FramePool::release(void* block, [[maybe_unused]] std::size_t bytes) noexcept {
 #ifndef RINGCAST_NO_POOL
   if (bytes <= kLargest && bytes > 0) {
     const std::size_t index = class_of(bytes);

@@ -64,7 +64,13 @@ class Reactor {
   std::int64_t now_ns() const { return now_ns_; }  // of this turn
   TimerWheel& timers() { return timers_; }
 
-  void push(const Operation& operation) { driver_->push(operation); }
+  void push(const Operation& operation) {
+    if (operation.code == OpCode::close && operation.fd.is_direct()) --direct_descriptors_;
+    driver_->push(operation);
+  }
+  // Direct descriptors in use: who gets one from an accept or adopt says so here.
+  void opened_descriptor() { ++direct_descriptors_; }
+  std::size_t direct_descriptors() const { return direct_descriptors_; }
 
   // Runs a detached coroutine until its end. The frame frees itself; shutdown waits for all of
   // them.
@@ -106,6 +112,7 @@ class Reactor {
   TimerWheel timers_;
   bool stopped_ = false;
   std::size_t spawned_ = 0;
+  std::size_t direct_descriptors_ = 0;
   std::vector<std::coroutine_handle<>> ready_;
   std::vector<std::coroutine_handle<>> running_;
   std::vector<Finished> finished_;

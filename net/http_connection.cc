@@ -1,0 +1,200 @@
+#include "net/http_connection.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "net/http_server.h"
+
+namespace ringcast {
+namespace {
+
+constexpr std::int64_t kNsPerMs = 1'000'000;
+// A connection to which the server owes nothing more is worth this many bytes of patience.
+constexpr std::uint64_t kMostLingeringBytes = 1 << 20;
+
+constexpr HttpError kHeaderTimeout{408, "header_timeout",
+                                   "The request head did not arrive in time."};
+constexpr HttpError kTooManyConnections{503, "too_many_connections",
+                                        "Maximum connections exceeded."};
+constexpr HttpError kNoResponse{500, "no_response", "The request was not answered."};
+
+}  // namespace
+
+HttpConnection::HttpConnection(HttpServer& server, Descriptor fd, const SocketAddress& peer,
+                               bool admitted)
+    : server_(server),
+      scope_(server.reactor_),
+      socket_(scope_, fd),
+      peer_(peer),
+      scanner_(server.limits_.head),
+      admitted_(admitted) {
+  const std::string text = host_text(peer_);
+  peer_length_ = static_cast<std::uint8_t>(std::min(text.size(), sizeof peer_text_));
+  std::memcpy(peer_text_, text.data(), peer_length_);
+}
+
+HttpConnection::~HttpConnection() = default;
+
+std::int64_t HttpConnection::after_ms(std::uint64_t ms) {
+  if (ms == 0) return Socket::kNoDeadline;
+  return scope_.reactor().now_ns() + static_cast<std::int64_t>(ms) * kNsPerMs;
+}
+
+Task<void> HttpConnection::run(HttpConnection* self) {
+  HttpServer& server = self->server_;
+  co_await self->serve();
+  if (!self->taken_) {
+    if (self->linger_) co_await self->linger();
+    co_await self->socket_.close();
+    server.admission_.leave();
+  }
+  self->unlink();
+  server.counters.connections.set(--server.count_);
+  delete self;
+}
+
+Task<void> HttpConnection::serve() {
+  if (!admitted_) {
+    server_.counters.refused_connections.add();
+    co_await receive_first();  // answering before the request came would be cut off by a reset
+    co_await respond_and_close(kTooManyConnections);
+    co_return;
+  }
+  for (;;) {
+    if (in_.empty()) {
+      if (!co_await flush()) co_return;
+      in_.release();
+      out_.release();
+      if (server_.draining_) co_return;
+      idle_ = true;
+      const bool got_some = co_await receive_first();
+      idle_ = false;
+      if (!got_some) co_return;
+    }
+    if (!co_await receive_head()) co_return;
+    if (!co_await serve_request()) co_return;
+  }
+}
+
+// Waits for the first bytes of a request.
+Task<bool> HttpConnection::receive_first() {
+  const Received received = co_await socket_.receive(after_ms(server_.limits_.idle_timeout_ms));
+  in_.append(received.bytes());
+  co_return received.result() > 0;
+}
+
+Task<bool> HttpConnection::receive_head() {
+  const HttpLimits& limits = server_.limits_;
+  scanner_.reset();
+  std::int64_t deadline = after_ms(limits.header_timeout_ms);
+  for (;;) {
+    switch (scanner_.scan(in_.view())) {
+      case HeadScanner::State::complete:
+        co_return true;
+      case HeadScanner::State::failed:
+        co_return co_await respond_and_close(scanner_.error());
+      case HeadScanner::State::needs_more:
+        break;
+    }
+    // What is complete must not wait for what is not.
+    if (!out_.empty() && !co_await flush()) co_return false;
+    const std::size_t most = limits.head.max_head_bytes + 512;
+    const Received received = co_await socket_.receive(deadline);
+    if (received.result() == -ETIMEDOUT) {
+      server_.counters.timeouts.add();
+      if (scanner_.idle()) co_return false;
+      co_return co_await respond_and_close(kHeaderTimeout);
+    }
+    if (received.result() <= 0) co_return false;
+    RINGCAST_CHECK(in_.size() <= most);  // the scanner refuses longer heads
+    in_.append(received.bytes());
+  }
+}
+
+Task<bool> HttpConnection::serve_request() {
+  RequestHead head;
+  const std::size_t head_bytes = scanner_.consumed();
+  // The head stays where it is while the handler runs: the body is received elsewhere.
+  Buffer head_buffer;
+  if (head_bytes == in_.size()) {
+    head_buffer = std::move(in_);
+  } else {
+    head_buffer.append(in_.view().substr(0, head_bytes));
+    in_.consume(head_bytes);
+  }
+  if (const auto error = parse_head(scanner_.head(head_buffer.view()), head)) {
+    co_return co_await respond_and_close(*error);
+  }
+  server_.counters.requests.add();
+  HttpExchange exchange(*this, head);
+  co_await server_.handler_.handle(exchange);
+  if (exchange.taken()) {
+    taken_ = true;
+    co_return false;
+  }
+  if (scope_.cancelled()) co_return false;
+  if (!exchange.responded()) exchange.refuse(kNoResponse);
+  co_return co_await settle(exchange);
+}
+
+// After the response: what is left of the request, and whether the connection goes on.
+Task<bool> HttpConnection::settle(HttpExchange& exchange) {
+  if (exchange.close_) {
+    linger_ = co_await flush();
+    co_return false;
+  }
+  std::uint64_t discarded = 0;
+  while (!exchange.body_finished()) {
+    const auto piece = co_await exchange.next_piece();
+    if (!piece) {
+      linger_ = co_await flush();
+      co_return false;
+    }
+    discarded += piece->size();
+    if (discarded > server_.limits_.max_discarded_bytes) {
+      linger_ = co_await flush();
+      co_return false;
+    }
+  }
+  in_.consume(std::exchange(exchange.piece_, 0));
+  if (out_.size() >= server_.limits_.max_buffered_bytes) co_return co_await flush();
+  co_return true;
+}
+
+Task<bool> HttpConnection::respond_and_close(HttpError error) {
+  server_.counters.bad_requests.add();
+  server_.handler_.refused(error.status);
+  const RequestHead none{};
+  HttpExchange exchange(*this, none);
+  exchange.close_after();
+  exchange.refuse(error);
+  linger_ = co_await flush();
+  co_return false;
+}
+
+Task<bool> HttpConnection::flush() {
+  if (out_.empty()) co_return true;
+  const std::string_view bytes = out_.view();
+  const std::int32_t sent = co_await socket_.send(bytes, after_ms(server_.limits_.send_timeout_ms));
+  const bool whole = sent == static_cast<std::int32_t>(bytes.size());
+  out_.clear();
+  co_return whole;
+}
+
+// Ends our side and reads on for a while: a close with unread input would reset the connection, and
+// the reset could overtake the response (RFC 9112 §9.6).
+Task<void> HttpConnection::linger() {
+  const std::int64_t deadline = after_ms(server_.limits_.linger_ms);
+  if (co_await socket_.shutdown(SHUT_WR) < 0) co_return;
+  for (std::uint64_t discarded = 0; discarded < kMostLingeringBytes;) {
+    const Received received = co_await socket_.receive(deadline);
+    if (received.result() <= 0) co_return;
+    discarded += static_cast<std::uint64_t>(received.result());
+  }
+}
+
+void HttpConnection::drain() {
+  if (idle_) scope_.cancel();
+}
+
+}  // namespace ringcast

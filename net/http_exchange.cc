@@ -1,0 +1,245 @@
+#include "net/http_exchange.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "net/head_writer.h"
+#include "net/http_connection.h"
+#include "net/http_server.h"
+
+namespace ringcast {
+namespace {
+
+constexpr std::size_t kMostHeadBytes = 4096;
+constexpr std::string_view kJson = "application/json";
+
+constexpr HttpError kBroken{0, "connection_broken", "The connection broke."};
+constexpr HttpError kBodyTimeout{408, "body_timeout", "The request body paused for too long."};
+constexpr HttpError kTooLarge{413, "body_too_large", "The request body is larger than allowed."};
+
+void append_escaped(std::string& out, std::string_view text) {
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+}
+
+}  // namespace
+
+HttpExchange::HttpExchange(HttpConnection& connection, const RequestHead& head)
+    : connection_(connection),
+      head_(head),
+      remaining_(head.content_length.value_or(0)),
+      continue_due_(head.expect_continue && head.has_body()) {}
+
+HttpExchange::~HttpExchange() = default;
+
+std::string_view HttpExchange::peer() const {
+  return {connection_.peer_text_, connection_.peer_length_};
+}
+
+Descriptor HttpExchange::descriptor() const { return connection_.socket_.descriptor(); }
+
+// --- the request's body ---
+
+bool HttpExchange::body_finished() const {
+  if (head_.chunked) return chunks_.state() == ChunkedDecoder::State::done;
+  return remaining_ == 0;
+}
+
+Task<void> HttpExchange::send_continue() {
+  continue_due_ = false;
+  connection_.out_.append(kContinueResponse);
+  co_await connection_.flush();
+}
+
+// Receives more of the body into the connection's input.
+Task<HttpResult<void>> HttpExchange::fill() {
+  if (continue_due_) co_await send_continue();
+  if (!connection_.out_.empty() && !co_await connection_.flush()) {
+    close_ = true;
+    co_return std::unexpected(kBroken);
+  }
+  const HttpLimits& limits = connection_.server_.limits_;
+  const Received received =
+      co_await connection_.socket_.receive(connection_.after_ms(limits.body_timeout_ms));
+  if (received.result() > 0) {
+    connection_.in_.append(received.bytes());
+    co_return HttpResult<void>{};
+  }
+  close_ = true;
+  if (received.result() == -ETIMEDOUT) {
+    connection_.server_.counters.timeouts.add();
+    co_return std::unexpected(kBodyTimeout);
+  }
+  co_return std::unexpected(kBroken);
+}
+
+Task<HttpResult<std::string_view>> HttpExchange::take_length_piece() {
+  if (remaining_ == 0) co_return std::string_view{};
+  if (connection_.in_.empty()) {
+    if (auto filled = co_await fill(); !filled) co_return std::unexpected(filled.error());
+  }
+  piece_ = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, connection_.in_.size()));
+  remaining_ -= piece_;
+  co_return connection_.in_.view().substr(0, piece_);
+}
+
+Task<HttpResult<std::string_view>> HttpExchange::take_chunked_piece() {
+  for (;;) {
+    while (!connection_.in_.empty() && chunks_.state() == ChunkedDecoder::State::more) {
+      const ChunkedDecoder::Step step = chunks_.decode(connection_.in_.view());
+      piece_ = step.consumed;
+      if (step.state == ChunkedDecoder::State::failed) {
+        close_ = true;
+        co_return std::unexpected(chunks_.error());
+      }
+      if (!step.data.empty()) co_return step.data;
+      connection_.in_.consume(std::exchange(piece_, 0));
+    }
+    if (chunks_.state() == ChunkedDecoder::State::done) co_return std::string_view{};
+    if (auto filled = co_await fill(); !filled) co_return std::unexpected(filled.error());
+  }
+}
+
+Task<HttpResult<std::string_view>> HttpExchange::next_piece() {
+  connection_.in_.consume(std::exchange(piece_, 0));
+  if (head_.chunked) co_return co_await take_chunked_piece();
+  co_return co_await take_length_piece();
+}
+
+Task<HttpResult<std::string_view>> HttpExchange::body(std::uint64_t most_bytes) {
+  if (!head_.chunked && remaining_ > most_bytes) {
+    if (continue_due_) close_ = true;
+    co_return std::unexpected(kTooLarge);
+  }
+  if (!head_.chunked && remaining_ == connection_.in_.size() && piece_ == 0) {
+    // All of it is here, and nothing else: no need to copy.
+    body_ = std::move(connection_.in_);
+    remaining_ = 0;
+    co_return body_.view();
+  }
+  if (!head_.chunked)
+    body_.room(static_cast<std::size_t>(
+        std::min<std::uint64_t>(remaining_, 1 << 20)));  // more only as it arrives
+  for (;;) {
+    const auto piece = co_await next_piece();
+    if (!piece) co_return std::unexpected(piece.error());
+    if (piece->empty()) co_return body_.view();
+    if (body_.size() + piece->size() > most_bytes) {
+      close_ = true;
+      co_return std::unexpected(kTooLarge);
+    }
+    body_.append(*piece);
+  }
+}
+
+// --- the response ---
+
+void HttpExchange::add_header(std::string_view name, std::string_view value) {
+  RINGCAST_CHECK(extra_count_ < extra_.size());
+  extra_[extra_count_++] = {name, value};
+}
+
+void HttpExchange::write_head(Buffer& out, int status, std::string_view content_type,
+                              std::initializer_list<ResponseHeader> headers, Framing framing,
+                              std::uint64_t length) {
+  status_ = status;
+  // A client that still waits for 100 may or may not send its body now.
+  if (continue_due_) close_ = true;
+  if (!head_.keep_alive || connection_.server_.draining_) close_ = true;
+  const std::span<char> room = out.room(kMostHeadBytes);
+  HeadWriter writer(room.first(std::min(room.size(), kMostHeadBytes)), status,
+                    connection_.server_.date());
+  if (!content_type.empty()) writer.header("Content-Type", content_type);
+  for (const ResponseHeader& header : headers) writer.header(header.name, header.value);
+  for (std::size_t i = 0; i < extra_count_; ++i) writer.header(extra_[i].name, extra_[i].value);
+  if (framing == Framing::length) writer.content_length(length);
+  if (framing == Framing::chunked) writer.chunked();
+  if (framing == Framing::until_close) {
+    close_ = true;
+    writer.until_close();
+  } else if (close_) {
+    writer.connection_close();
+  } else if (head_.version_minor == 0) {
+    writer.connection_keep_alive();
+  }
+  const std::string_view text = writer.finish();
+  RINGCAST_CHECK(!text.empty());
+  out.grown(text.size());
+}
+
+void HttpExchange::respond(int status, std::string_view content_type, std::string_view body,
+                           std::initializer_list<ResponseHeader> headers) {
+  Buffer& out = connection_.out_;
+  write_head(out, status, content_type, headers, Framing::length, body.size());
+  if (head_.method != Method::head) out.append(body);
+}
+
+void HttpExchange::respond_empty(int status, std::initializer_list<ResponseHeader> headers) {
+  const bool bodiless = status == 204 || status == 304;
+  write_head(connection_.out_, status, {}, headers, bodiless ? Framing::none : Framing::length, 0);
+}
+
+void HttpExchange::refuse(const HttpError& error) {
+  if (error.status == 0) {
+    close_ = true;
+    status_ = 499;  // nobody is there to read an answer
+    return;
+  }
+  refuse(error.status, error.code, error.message);
+}
+
+void HttpExchange::refuse(int status, std::string_view code, std::string_view message,
+                          std::initializer_list<ResponseHeader> headers) {
+  std::string body = "{\"error\":{\"code\":\"";
+  append_escaped(body, code);
+  body += "\",\"message\":\"";
+  append_escaped(body, message);
+  body += "\"}}\n";
+  respond(status, kJson, body, headers);
+}
+
+std::string HttpExchange::head_until_close(int status, std::string_view content_type,
+                                           std::initializer_list<ResponseHeader> headers) {
+  Buffer out;
+  write_head(out, status, content_type, headers, Framing::until_close, 0);
+  return std::string(out.view());
+}
+
+Task<bool> HttpExchange::flush() { co_return co_await connection_.flush(); }
+
+Task<bool> HttpExchange::start_stream(int status, std::string_view content_type) {
+  stream_chunked_ = head_.version_minor >= 1;
+  streaming_ = true;
+  write_head(connection_.out_, status, content_type, {},
+             stream_chunked_ ? Framing::chunked : Framing::until_close, 0);
+  co_return co_await connection_.flush();
+}
+
+Task<bool> HttpExchange::write(std::string_view bytes) {
+  RINGCAST_CHECK(streaming_);
+  if (bytes.empty() || head_.method == Method::head) co_return true;
+  if (stream_chunked_) connection_.out_.append(ChunkHeader(bytes.size()).text());
+  connection_.out_.append(bytes);
+  if (stream_chunked_) connection_.out_.append(kChunkEnd);
+  const bool sent = co_await connection_.flush();
+  if (!sent) close_ = true;
+  co_return sent;
+}
+
+Task<bool> HttpExchange::finish_stream() {
+  streaming_ = false;
+  if (stream_chunked_ && head_.method != Method::head) connection_.out_.append(kLastChunk);
+  co_return co_await connection_.flush();
+}
+
+}  // namespace ringcast

@@ -1,0 +1,109 @@
+// One request and its response, as a handler sees it.
+//
+//   Task<void> hello(HttpExchange& exchange) {
+//     exchange.respond(200, "text/plain", "hello\n");
+//     co_return;
+//   }
+//
+// The handler may read the body (whole, or piece by piece), then responds once: with respond() or
+// refuse(), or as a stream, or by taking the socket over. A handler that does none of these answers
+// 500. Views into the request are good until the handler returns.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "core/operation.h"
+#include "core/task.h"
+#include "net/buffer.h"
+#include "net/chunked.h"
+#include "net/http_head.h"
+#include "net/http_status.h"
+
+namespace ringcast {
+
+class HttpConnection;
+
+struct ResponseHeader {
+  std::string_view name;
+  std::string_view value;
+};
+
+class HttpExchange {
+ public:
+  HttpExchange(HttpConnection& connection, const RequestHead& head);
+  ~HttpExchange();
+
+  const RequestHead& head() const { return head_; }
+  std::string_view peer() const;  // the client's address, without port
+
+  // The whole body, at most `most_bytes`; followed by Buffer::kPadding readable bytes. Errors: 413,
+  // 408, 400 (bad chunks), and status 0 if the connection broke.
+  Task<HttpResult<std::string_view>> body(std::uint64_t most_bytes);
+  // The next piece of the body, empty at its end; good until the next call.
+  Task<HttpResult<std::string_view>> next_piece();
+
+  // A header that every response of this exchange gets; the views must outlive it.
+  void add_header(std::string_view name, std::string_view value);
+
+  void respond(int status, std::string_view content_type, std::string_view body,
+               std::initializer_list<ResponseHeader> headers = {});
+  void respond_empty(int status, std::initializer_list<ResponseHeader> headers = {});
+  // `{"error":{"code":…,"message":…}}`
+  void refuse(const HttpError& error);
+  void refuse(int status, std::string_view code, std::string_view message,
+              std::initializer_list<ResponseHeader> headers = {});
+
+  // A response whose end is not known yet. False: the client is gone.
+  Task<bool> start_stream(int status, std::string_view content_type);
+  Task<bool> write(std::string_view bytes);
+  Task<bool> finish_stream();
+
+  // For a handler that lets somebody else serve the socket: sends what earlier responses are still
+  // due, then gives the head for a response that ends with the connection.
+  Task<bool> flush();
+  std::string head_until_close(int status, std::string_view content_type,
+                               std::initializer_list<ResponseHeader> headers = {});
+  Descriptor descriptor() const;
+  void socket_taken() { taken_ = true; }  // it is not the connection's any more
+
+  bool responded() const { return status_ != 0; }
+  int status() const { return status_; }
+  bool taken() const { return taken_; }
+  // The connection cannot go on after this response.
+  void close_after() { close_ = true; }
+  void note_status(int status) { status_ = status; }
+
+ private:
+  friend class HttpConnection;
+  enum class Framing : std::uint8_t { length, chunked, until_close, none };
+
+  void write_head(Buffer& out, int status, std::string_view content_type,
+                  std::initializer_list<ResponseHeader> headers, Framing framing,
+                  std::uint64_t length);
+  Task<HttpResult<std::string_view>> take_length_piece();
+  Task<HttpResult<std::string_view>> take_chunked_piece();
+  Task<HttpResult<void>> fill();
+  Task<void> send_continue();
+  bool body_finished() const;
+
+  HttpConnection& connection_;
+  const RequestHead& head_;
+  std::uint64_t remaining_ = 0;  // of a body with a length
+  ChunkedDecoder chunks_;
+  std::size_t piece_ = 0;  // bytes at the front of the input that the last piece covered
+  Buffer body_;
+  std::array<ResponseHeader, 8> extra_{};
+  std::size_t extra_count_ = 0;
+  int status_ = 0;
+  bool continue_due_;
+  bool taken_ = false;
+  bool close_ = false;
+  bool streaming_ = false;
+  bool stream_chunked_ = false;
+};
+
+}  // namespace ringcast
