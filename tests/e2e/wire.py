@@ -272,7 +272,7 @@ class SseStream:
             elif name == "retry":
                 self.retry_ms = int(value)
             elif name in fields:
-                # The last id of a block counts: a merged stream puts its position after the event's.
+                # The last id of a block counts: merged streams put their position last.
                 assert name == "id" or fields[name] is None, f"two {name} lines in {raw!r}"
                 fields[name] = value
             else:
