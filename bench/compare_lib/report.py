@@ -1,5 +1,6 @@
 """Medians, ratios and claims, as text, Markdown and plain data."""
 
+import re
 import statistics
 
 LABELS = {
@@ -139,11 +140,13 @@ def notes(samples):
             if run.get("client_bound"):
                 said.append("the client was the limit")
             said += run.get("warnings", [])
-            for text in said:
-                texts[text] = texts.get(text, 0) + 1
+            for text in said:  # the same words with other numbers are one note
+                kind = re.sub(r"\d+", "N", text)
+                first, count = texts.get(kind, (text, 0))
+                texts[kind] = (first, count + 1)
         worst = {part: max((run.get(part) or 0 for run in runs), default=0)
                  for part in ("lost", "duplicates", "out_of_order", "netdev_dropped")}
-        for text, count in texts.items():
+        for text, count in texts.values():
             if text.startswith("disturbed"):
                 share = max(run.get("others_share", 0) for run in runs)
                 text += f" (at most {share:.0%} of the machine)"
