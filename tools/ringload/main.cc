@@ -84,7 +84,7 @@ void add_load_options(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(1U, 1024U))
       ->capture_default_str();
   app.add_option("--ramp", options.ramp, "connects per second; 0: as fast as they are accepted")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
   app.add_option("--warmup", options.warmup_s, "seconds of load before measuring")
       ->check(CLI::Range(0.0, 86400.0))
@@ -105,7 +105,8 @@ void add_other_options(CLI::App& app, Arguments& arguments) {
       ->capture_default_str();
   app.add_option("--server-pid", options.server_pids,
                  "measure the CPU and memory of this process and its children (repeatable)")
-      ->check(CLI::PositiveNumber);
+      ->allow_extra_args(false)
+      ->check(CLI::Range(1, 1 << 22));
   app.add_option("--cpu", options.cpu, "run on this core")->check(CLI::Range(0, 4095));
   app.add_flag(
       "--raise-backlog", options.raise_backlog,
