@@ -1,11 +1,8 @@
 #include "net/http_server.h"
 
-#include <fmt/format.h>
-#include <signal.h>
+#include <algorithm>
 
-#include <thread>
-
-#include "core/runtime.h"
+#include "net/program.h"
 
 namespace ringcast {
 
@@ -61,46 +58,41 @@ std::uint64_t HttpServer::accept_pauses() const {
   return sum;
 }
 
+bool HttpServer::finished() const {
+  return count_ == 0 &&
+         std::ranges::all_of(acceptors_, [](const auto& acceptor) { return acceptor->idle(); });
+}
+
 namespace {
 
-struct FunctionHandler final : HttpHandler {
-  explicit FunctionHandler(HttpFunction& to_call) : function(to_call) {}
-  Task<void> handle(HttpExchange& exchange) override { return function(exchange); }
-  HttpFunction& function;
+// Serves one core of a program that is nothing but a handler.
+class FunctionServer final : public CoreServer, public HttpHandler {
+ public:
+  FunctionServer(Reactor& reactor, int listener, Admission& admission, const HttpFunction& function,
+                 const HttpLimits& limits)
+      : function_(function), server_(reactor, admission, *this, limits) {
+    server_.listen(listener);
+  }
+  Task<void> handle(HttpExchange& exchange) override { return function_(exchange); }
+  void drain() override {
+    server_.stop_accepting();
+    server_.drain();
+  }
+  void abort() override { server_.abort_all(); }
+  bool finished() const override { return server_.finished(); }
+
+ private:
+  const HttpFunction& function_;
+  HttpServer server_;
 };
 
 }  // namespace
 
-Result<void> serve_http(const std::string& text, HttpFunction function, const HttpLimits& limits) {
-  auto address = parse_address(text);
-  if (!address) return std::unexpected(address.error());
-  if (auto open = check_free(*address); !open) return open;
-  auto runtime = Runtime::create({});
-  if (!runtime) return std::unexpected(runtime.error());
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGINT);
-  sigaddset(&ends, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
-  std::thread([&ends, &runtime] {
-    int signal = 0;
-    sigwait(&ends, &signal);
-    (*runtime)->stop();
-  }).detach();
+Result<void> serve_http(const std::string& address, HttpFunction function,
+                        const HttpLimits& limits) {
   Admission admission(1'000'000);
-  FunctionHandler handler(function);
-  std::vector<std::unique_ptr<HttpServer>> servers((*runtime)->cores());
-  std::vector<int> listeners;
-  for (std::size_t core = 0; core < servers.size(); ++core) {
-    auto listener = open_listener(*address, servers.size() > 1);
-    if (!listener) return std::unexpected(listener.error());
-    listeners.push_back(*listener);
-  }
-  fmt::print(stderr, "listening on {}\n", address_text(*address));
-  return (*runtime)->run([&](Reactor& reactor) {
-    auto& server = servers[reactor.core()];
-    server = std::make_unique<HttpServer>(reactor, admission, handler, limits);
-    server->listen(listeners[reactor.core()]);
+  return run_servers(address, [&](Reactor& reactor, int listener) {
+    return std::make_unique<FunctionServer>(reactor, listener, admission, function, limits);
   });
 }
 

@@ -57,6 +57,7 @@ class HttpServer final : public Acceptor::Sink {
   void abort_all();  // every connection ends now
   std::size_t connections() const { return count_; }
   bool draining() const { return draining_; }
+  bool finished() const;  // no connection left, and no accept under way
 
   struct Counters {
     Counter requests, bad_requests, timeouts, refused_connections, connections;
