@@ -42,7 +42,10 @@ std::string json_of(const LatencySummary& latency) {
 }
 
 std::string server_json(const Report& report) {
-  if (!report.server_known) return "null";
+  if (!report.server_known) {
+    return R"({"cpu_s":null,"cpu_ns_per_delivery":null,"rss_bytes":null,"anon_bytes":null,)"
+           R"("bytes_per_subscriber":null})";
+  }
   return fmt::format(
       R"({{"cpu_s":{:.6f},"cpu_ns_per_delivery":{:.1f},"rss_bytes":{},"anon_bytes":{},)"
       R"("bytes_per_subscriber":{:.1f}}})",

@@ -24,8 +24,8 @@ Result<std::uint16_t> parse_port(std::string_view text) {
 // asked for, so that misspelt keys are found.
 class Section {
  public:
-  Section(YAML::Node node, std::string_view name, std::string& error)
-      : node_(std::move(node)), error_(error) {
+  Section(const YAML::Node& node, std::string_view name, std::string& error)
+      : node_(node), error_(error) {
     if (node_ && !node_.IsMap()) {
       complain(node_, fmt::format("`{}` must be a mapping", name));
       node_.reset();
