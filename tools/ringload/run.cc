@@ -146,7 +146,10 @@ void Run::turn(std::int64_t until_ns) {
 }
 
 void Run::turn_until(std::int64_t until_ns) {
-  while (now_ns() < until_ns && !interrupted) turn(until_ns);
+  const auto hopeless = [this] {
+    return options_.mode != Mode::idle && pacer_.failed() == options_.publishers;
+  };
+  while (now_ns() < until_ns && !interrupted && !hopeless()) turn(until_ns);
 }
 
 Result<void> Run::load(Report& report) {
@@ -176,7 +179,7 @@ void Run::drain() {
   const std::int64_t end = now_ns() + kDrainMaxNs;
   std::int64_t quiet_since = now_ns();
   std::uint64_t bytes = arrivals_.bytes;
-  while (now_ns() < end && !interrupted) {
+  while (now_ns() < end) {
     if (pacer_.outstanding() <= 0 && pacer_.all_answered()) break;
     turn(now_ns() + kTickNs);
     if (arrivals_.bytes != bytes) {

@@ -51,8 +51,8 @@ void Subscriber::read_head(std::string_view bytes) {
   if (!head) {
     refuse(head.error().message);
   } else if (head->status != 200) {
-    refuse(fmt::format("the answer to the subscription is {}: {}",
-                       text_.substr(0, text_.find_first_of("\r\n")), text_.substr(length, 400)));
+    ResponseReader answer;  // its body says why
+    if (answer.feed(text_) != ResponseReader::State::needs_more) refuse(refusal());
   } else if (!head->content_type.starts_with("text/event-stream")) {
     refuse(fmt::format("the answer is no event stream but `{}`", head->content_type));
   } else {
@@ -87,6 +87,14 @@ bool Subscriber::read_body(std::string_view bytes) {
   return fits;
 }
 
+// What the server has said instead of a stream, as far as it has come.
+std::string Subscriber::refusal() const {
+  ResponseReader answer;
+  answer.feed(text_);
+  return fmt::format("the answer to the subscription is {}: {}",
+                     text_.substr(0, text_.find_first_of("\r\n")), answer.body());
+}
+
 void Subscriber::refuse(std::string message) {
   close();
   phase_ = Phase::ended;
@@ -95,6 +103,7 @@ void Subscriber::refuse(std::string message) {
 
 void Subscriber::on_end(int error, std::string_view where) {
   if (phase_ == Phase::ended) return;
+  if (phase_ == Phase::asking && error == 0 && find_head_end(text_) != 0) return refuse(refusal());
   refuse(error == 0 ? "the server has closed the connection"
                     : fmt::format("{}: {}", where, std::strerror(error)));
 }

@@ -43,6 +43,7 @@ class Subscriber final : public Connection {
 
   void read_head(std::string_view bytes);
   bool read_body(std::string_view bytes);
+  std::string refusal() const;
   void refuse(std::string message);
 
   void on_stamp(const Stamp& stamp);
