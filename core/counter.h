@@ -1,7 +1,9 @@
 // A statistic that one core writes and any core may read. Writing costs a plain add.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace ringcast {
@@ -19,6 +21,28 @@ class Counter {
 
  private:
   std::atomic<std::uint64_t> value_{0};
+};
+
+// A histogram with fixed upper bounds, as Prometheus has them: one writer, any reader.
+template <std::size_t N>
+class Histogram {
+ public:
+  explicit Histogram(const std::array<double, N>& bounds) : bounds_(bounds) {}
+
+  void observe(double value) {
+    std::size_t bucket = 0;
+    while (bucket < N && value > bounds_[bucket]) ++bucket;
+    counts_[bucket].add();
+    sum_micro_.add(static_cast<std::uint64_t>(value * 1e6));
+  }
+  const std::array<double, N>& bounds() const { return bounds_; }
+  std::uint64_t count(std::size_t bucket) const { return counts_[bucket].get(); }  // N: above all
+  double sum() const { return static_cast<double>(sum_micro_.get()) / 1e6; }
+
+ private:
+  std::array<double, N> bounds_;
+  std::array<Counter, N + 1> counts_;
+  Counter sum_micro_;
 };
 
 }  // namespace ringcast

@@ -78,7 +78,9 @@ class Hub final : public TurnHook {
     Counter joined, sends, send_bytes, deliveries, heartbeats, send_errors, views;
     std::array<Counter, 5> gaps;  // by GapReason
     std::array<Counter, static_cast<std::size_t>(CloseReason::count)> closed;
-    Counter subscribers, behind, session_ms, refused_pattern_topics;
+    Counter subscribers, refused_pattern_topics;
+    Counter behind, lag_events;  // as of the last round of maintain()
+    Histogram<10> session_seconds{{0.1, 1, 10, 60, 300, 900, 3600, 14400, 86400, 604800}};
   } counters;
 
  private:
@@ -138,6 +140,8 @@ class Hub final : public TurnHook {
   std::vector<std::uint32_t> free_slots_;
   std::size_t live_ = 0;
   std::size_t checked_ = 0;
+  std::uint64_t behind_ = 0;  // counted in this round of maintain()
+  std::uint64_t lag_numbers_ = 0;
   std::vector<TopicView*> view_list_;
   std::size_t checked_view_ = 0;
   std::vector<std::vector<char>> spare_buffers_;

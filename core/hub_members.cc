@@ -106,7 +106,7 @@ Subscriber& Hub::add(Descriptor fd) {
   Subscriber& subscriber = *slots_[slot];
   subscriber.slot = slot;
   subscriber.fd = fd;
-  subscriber.last_send_ms = now_ms();
+  subscriber.started_ms = subscriber.last_send_ms = now_ms();
   ++live_;
   counters.joined.add();
   counters.subscribers.set(live_);
@@ -290,6 +290,7 @@ void Hub::remove(Subscriber& subscriber) {
   } else {
     leave(*subscriber.view);
   }
+  counters.session_seconds.observe((now_ms() - subscriber.started_ms) / 1000.0);
   const std::uint32_t slot = subscriber.slot;
   slots_[slot].reset();
   free_slots_.push_back(slot);
@@ -307,6 +308,11 @@ void Hub::check(Subscriber& subscriber) {
       queue(subscriber);
       return;
     case SubscriberState::sending:
+      ++behind_;
+      if (!subscriber.merge) {
+        const std::uint64_t head = subscriber.view->head().number;
+        lag_numbers_ = std::max(lag_numbers_, head - std::min(head, subscriber.cursor.number));
+      }
       if (quiet_ms >= options_.send_timeout_ms) close(subscriber, CloseReason::timeout);
       return;
     case SubscriberState::ending:
@@ -322,7 +328,11 @@ void Hub::maintain() {
       std::size_t{kRoundMs} * 1'000'000 / static_cast<std::size_t>(Shard::kMaintainEveryNs);
   const std::size_t share = slots_.size() / calls_per_round + 1;
   for (std::size_t n = std::min(share, slots_.size()); n > 0; --n) {
-    checked_ = checked_ + 1 < slots_.size() ? checked_ + 1 : 0;
+    if (++checked_ >= slots_.size()) {
+      checked_ = 0;
+      counters.behind.set(std::exchange(behind_, 0));
+      counters.lag_events.set(std::exchange(lag_numbers_, 0) / fabric_.homes());
+    }
     if (slots_[checked_]) check(*slots_[checked_]);
   }
   for (std::size_t n = std::min(kViewsPerCall, view_list_.size()); n > 0; --n) {

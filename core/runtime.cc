@@ -70,7 +70,7 @@ Result<std::unique_ptr<Runtime>> Runtime::create(RuntimeOptions options) {
   return std::unique_ptr<Runtime>(new Runtime(std::move(options)));
 }
 
-Result<void> Runtime::run(const CoreMain& main) {
+Result<void> Runtime::run(const CoreMain& main, const CoreMain& finish) {
   const std::size_t count = cores();
   reactors_.assign(count, nullptr);
   std::vector<std::optional<Error>> errors(count);
@@ -98,6 +98,8 @@ Result<void> Runtime::run(const CoreMain& main) {
       gate.arrive_and_wait();  // no core runs before all are set up
       reactor->run();
       gate.arrive_and_wait();  // messages of others may still point here
+      if (finish) finish(*reactor);
+      gate.arrive_and_wait();  // what finishes may still refer to other cores
     }
   };
   std::vector<std::thread> threads;

@@ -30,7 +30,8 @@ class Runtime {
   ~Runtime();
 
   std::size_t cores() const { return options_.cores.size(); }
-  Result<void> run(const CoreMain& main);
+  // `finish` runs on each core's thread after every core has stopped, before its reactor goes.
+  Result<void> run(const CoreMain& main, const CoreMain& finish = {});
   // Makes every reactor stop; from any thread, also from a reactor's.
   void stop();
   Reactor& reactor(std::size_t core) { return *reactors_[core]; }

@@ -6,11 +6,11 @@
 
 namespace ringcast {
 
-Segment* Segment::create(std::uint32_t area_bytes, std::uint64_t serial, std::int64_t now_ms) {
+Segment* Segment::create(std::uint32_t area_bytes, std::uint64_t serial) {
   static_assert(sizeof(Segment) % alignof(Record) == 0);
   RINGCAST_CHECK(area_bytes % alignof(Record) == 0);
   void* memory = ::operator new(sizeof(Segment) + area_bytes);
-  return new (memory) Segment(area_bytes, serial, now_ms);
+  return new (memory) Segment(area_bytes, serial);
 }
 
 void Segment::destroy(Segment* segment) {
@@ -41,6 +41,7 @@ char* Segment::reserve(std::uint32_t bytes) {
 
 void Segment::commit(std::uint32_t bytes, std::uint64_t number, std::int64_t now_ms) {
   Committed at = committed_.load(std::memory_order_relaxed);
+  if (at.records == 0) base_time_ms_ = now_ms;
   const std::int64_t age = std::clamp<std::int64_t>(now_ms - base_time_ms_, 0,
                                                     std::numeric_limits<std::uint32_t>::max());
   at.bytes += bytes;

@@ -34,14 +34,13 @@ struct Committed {
 
 class Segment {
  public:
-  static Segment* create(std::uint32_t area_bytes, std::uint64_t serial, std::int64_t now_ms);
+  static Segment* create(std::uint32_t area_bytes, std::uint64_t serial);
   static void destroy(Segment* segment);
 
   // Readers.
   Committed committed() const { return committed_.load(std::memory_order_acquire); }
   Segment* next() const { return next_.load(std::memory_order_acquire); }
   std::uint64_t serial() const { return serial_; }
-  std::int64_t base_time_ms() const { return base_time_ms_; }
   const char* bytes() const { return area(); }
   const Record& record(std::uint32_t index) const { return back()[-1 - std::int64_t{index}]; }
   std::uint32_t start_of(std::uint32_t index) const {
@@ -54,6 +53,8 @@ class Segment {
   // The first of the committed records whose number is greater; `committed.records` if none is.
   std::uint32_t first_after(std::uint64_t number, std::uint32_t records) const;
 
+  // The home core: when an event was appended, in milliseconds since 1970.
+  std::int64_t time_ms(std::uint32_t index) const { return base_time_ms_ + record(index).time_ms; }
   // The home core: space for an event of at most `bytes`; null if it does not fit.
   char* reserve(std::uint32_t bytes);
   void commit(std::uint32_t bytes, std::uint64_t number, std::int64_t now_ms);
@@ -61,8 +62,8 @@ class Segment {
   std::uint32_t allocated_bytes() const { return area_bytes_ + sizeof(Segment); }
 
  private:
-  Segment(std::uint32_t area_bytes, std::uint64_t serial, std::int64_t now_ms)
-      : serial_(serial), base_time_ms_(now_ms), area_bytes_(area_bytes) {}
+  Segment(std::uint32_t area_bytes, std::uint64_t serial)
+      : serial_(serial), area_bytes_(area_bytes) {}
   char* area() { return reinterpret_cast<char*>(this + 1); }
   const char* area() const { return reinterpret_cast<const char*>(this + 1); }
   Record* back() { return reinterpret_cast<Record*>(area() + area_bytes_); }
@@ -70,8 +71,8 @@ class Segment {
 
   std::atomic<Committed> committed_{Committed{}};
   std::atomic<Segment*> next_{nullptr};
-  std::uint64_t serial_;  // of the topic's segments: 1, 2, 3 …
-  std::int64_t base_time_ms_;
+  std::uint64_t serial_;           // of the topic's segments: 1, 2, 3 …
+  std::int64_t base_time_ms_ = 0;  // of the first record; the home core's
   std::uint32_t area_bytes_;
 };
 

@@ -55,6 +55,7 @@ class Subscriber : public Completion, public ListHook {
   std::uint32_t in_flight_record = 0;  // the cursor's record when the send is through
   std::uint64_t in_flight_number = 0;  // of the last event in flight
   std::uint32_t last_send_ms = 0;      // of the hub's clock, wraps
+  std::uint32_t started_ms = 0;        // of the hub's clock
   std::uint32_t slot = 0;
   TopicView* view = nullptr;  // of a plain subscriber: one topic, everything in it
   Cursor cursor;

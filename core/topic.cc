@@ -19,7 +19,7 @@ Topic::Topic(std::string name, const TopicRules& rules, std::uint64_t evicted_nu
       evicted_number_(evicted_number) {
   last_number_ = evicted_number;
   first_number_ = evicted_number + 1;
-  oldest_ = newest_ = freeable_ = Segment::create(kSmallestArea, 1, 0);
+  oldest_ = newest_ = freeable_ = Segment::create(kSmallestArea, 1);
   allocated_ = oldest_->allocated_bytes();
 }
 
@@ -35,7 +35,7 @@ std::uint64_t Topic::find_key(std::string_view key) const {
   return key.empty() ? 0 : keys_.find(key, first_number());
 }
 
-char* Topic::room_for(std::uint32_t bytes, std::int64_t now_ms) {
+char* Topic::room_for(std::uint32_t bytes) {
   if (char* room = newest_->reserve(bytes)) return room;
   const std::uint64_t history_share = std::max<std::uint64_t>(rules_.bytes / 8, kSmallestArea);
   const std::uint64_t growth = std::max<std::uint64_t>(bytes_ / 2, kSmallestArea);
@@ -43,7 +43,7 @@ char* Topic::room_for(std::uint32_t bytes, std::int64_t now_ms) {
   area = std::max<std::uint64_t>(area, std::uint64_t{bytes} + sizeof(Record));
   area = (area + alignof(Record) - 1) / alignof(Record) * alignof(Record);
   RINGCAST_CHECK(area < std::numeric_limits<std::uint32_t>::max() / 2);
-  Segment* fresh = Segment::create(static_cast<std::uint32_t>(area), newest_->serial() + 1, now_ms);
+  Segment* fresh = Segment::create(static_cast<std::uint32_t>(area), newest_->serial() + 1);
   allocated_ += fresh->allocated_bytes();
   newest_->link(fresh);
   newest_ = fresh;
@@ -53,7 +53,7 @@ char* Topic::room_for(std::uint32_t bytes, std::int64_t now_ms) {
 void Topic::append(const NewEvent& event, std::uint64_t number, const EventIds& ids,
                    std::int64_t now_ms) {
   const auto most = static_cast<std::uint32_t>(event_bytes(event));
-  char* const room = room_for(most, now_ms);
+  char* const room = room_for(most);
   const auto bytes = static_cast<std::uint32_t>(write_event(room, event, number, ids) - room);
   RINGCAST_CHECK(bytes <= most && number > last_number_);
   if (events_ == 0) {
@@ -90,8 +90,7 @@ void Topic::take_out_first() {
 bool Topic::trim(std::int64_t now_ms) {
   bool any = false;
   const auto too_old = [&] {
-    const std::int64_t time = oldest_->base_time_ms() + oldest_->record(first_record_).time_ms;
-    return rules_.age_ms > 0 && time < now_ms - rules_.age_ms;
+    return rules_.age_ms > 0 && oldest_->time_ms(first_record_) < now_ms - rules_.age_ms;
   };
   while (events_ > 0 && (bytes_ > rules_.bytes || events_ > rules_.events || too_old())) {
     take_out_first();

@@ -75,7 +75,7 @@ class Topic : public ListHook {
   bool dirty = false;  // stands in the table's list of topics whose readers must be told
 
  private:
-  char* room_for(std::uint32_t bytes, std::int64_t now_ms);
+  char* room_for(std::uint32_t bytes);
   void take_out_first();
 
   std::string name_;

@@ -1,0 +1,281 @@
+#include "protocol/metrics.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <functional>
+#include <iterator>
+
+#include "core/scope.h"
+#include "protocol/service.h"
+
+namespace ringcast {
+namespace {
+
+struct ProcessFigures {
+  double cpu_s = 0;
+  std::uint64_t rss_bytes = 0;
+};
+
+ProcessFigures process_figures() {
+  ProcessFigures figures;
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  figures.cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  if (std::FILE* file = std::fopen("/proc/self/statm", "re")) {
+    unsigned long total = 0;
+    unsigned long resident = 0;
+    if (std::fscanf(file, "%lu %lu", &total, &resident) == 2) {
+      figures.rss_bytes = resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+    }
+    std::fclose(file);
+  }
+  return figures;
+}
+
+using Pick = std::function<std::uint64_t(Service&)>;
+
+std::uint64_t sum(const ServerState& state, const Pick& pick) {
+  std::uint64_t total = 0;
+  for (Service* service : state.services) total += pick(*service);
+  return total;
+}
+
+std::uint64_t sum_tables(const ServerState& state,
+                         const std::function<std::uint64_t(const TopicTable&)>& pick) {
+  return sum(state, [&](Service& service) {
+    const TopicTable* table = service.shard().topics();
+    return table == nullptr ? 0 : pick(*table);
+  });
+}
+
+class Writer {
+ public:
+  explicit Writer(const ServerState& state) : state_(state) {}
+
+  void head(std::string_view name, std::string_view type, std::string_view help) {
+    fmt::format_to(std::back_inserter(text), "# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+  }
+  void value(std::string_view name, double number) {
+    fmt::format_to(std::back_inserter(text), "{} {}\n", name, number);
+  }
+  void value(std::string_view name, std::uint64_t number) {
+    fmt::format_to(std::back_inserter(text), "{} {}\n", name, number);
+  }
+  void counter(std::string_view name, std::string_view help, const Pick& pick) {
+    head(name, "counter", help);
+    value(name, sum(state_, pick));
+  }
+  void gauge(std::string_view name, std::string_view help, const Pick& pick) {
+    head(name, "gauge", help);
+    value(name, sum(state_, pick));
+  }
+  template <std::size_t N>
+  void histogram(std::string_view name, std::string_view help,
+                 const std::function<const Histogram<N>&(Service&)>& of) {
+    head(name, "histogram", help);
+    std::uint64_t below = 0;
+    double total = 0;
+    const auto& bounds = of(*state_.services.front()).bounds();
+    for (std::size_t bucket = 0; bucket <= N; ++bucket) {
+      below += sum(state_, [&](Service& service) { return of(service).count(bucket); });
+      const std::string bound = bucket == N ? "+Inf" : fmt::format("{}", bounds[bucket]);
+      fmt::format_to(std::back_inserter(text), "{}_bucket{{le=\"{}\"}} {}\n", name, bound, below);
+    }
+    for (Service* service : state_.services) total += of(*service).sum();
+    fmt::format_to(std::back_inserter(text), "{0}_sum {1}\n{0}_count {2}\n", name, total, below);
+  }
+
+  std::string text;
+
+ private:
+  const ServerState& state_;
+};
+
+void write_streams(Writer& out, const ServerState& state) {
+  out.gauge("sse_connections_active", "Open event streams.",
+            [](Service& s) { return s.shard().hub().counters.subscribers.get(); });
+  out.counter("messages_received_total", "Events published to this server.", [](Service& s) {
+    return s.shard().topics() ? s.shard().topics()->counters.published.get() : 0;
+  });
+  out.counter("messages_sent_total", "Deliveries: events times the subscribers that got them.",
+              [](Service& s) { return s.shard().hub().counters.deliveries.get(); });
+  out.counter("ringcast_sends_total", "Sends to subscribers; each carries one or more events.",
+              [](Service& s) { return s.shard().hub().counters.sends.get(); });
+  out.counter("ringcast_send_bytes_total", "Bytes sent to subscribers.",
+              [](Service& s) { return s.shard().hub().counters.send_bytes.get(); });
+  const auto deliveries =
+      sum(state, [](Service& s) { return s.shard().hub().counters.deliveries.get(); });
+  const auto sends = sum(state, [](Service& s) { return s.shard().hub().counters.sends.get(); });
+  out.head("ringcast_coalescing_ratio", "gauge", "Deliveries per send since the start.");
+  out.value("ringcast_coalescing_ratio",
+            sends == 0 ? 0.0 : static_cast<double>(deliveries) / static_cast<double>(sends));
+  out.counter("ringcast_heartbeats_total", "Heartbeat comments sent to idle streams.",
+              [](Service& s) { return s.shard().hub().counters.heartbeats.get(); });
+  out.gauge("ringcast_subscribers_behind", "Subscribers that have not got every event yet.",
+            [](Service& s) { return s.shard().hub().counters.behind.get(); });
+  out.gauge("ringcast_fanout_lag_events",
+            "Events that the subscriber furthest behind still has "
+            "to get, on the worst core.",
+            [](Service& s) { return s.shard().hub().counters.lag_events.get(); });
+  out.head("ringcast_gaps_total", "counter", "Gap events sent, by reason.");
+  constexpr std::string_view kReasons[] = {"evicted", "epoch", "malformed", "unknown", "lagged"};
+  for (std::size_t i = 0; i < std::size(kReasons); ++i) {
+    out.value(fmt::format("ringcast_gaps_total{{reason=\"{}\"}}", kReasons[i]),
+              sum(state, [i](Service& s) { return s.shard().hub().counters.gaps[i].get(); }));
+  }
+  out.head("ringcast_streams_closed_total", "counter", "Streams that ended, by reason.");
+  constexpr std::string_view kCloses[] = {"client", "error", "timeout", "lag", "drain", "replaced"};
+  for (std::size_t i = 0; i < std::size(kCloses); ++i) {
+    out.value(fmt::format("ringcast_streams_closed_total{{reason=\"{}\"}}", kCloses[i]),
+              sum(state, [i](Service& s) { return s.shard().hub().counters.closed[i].get(); }));
+  }
+  out.histogram<10>(
+      "session_duration_seconds", "How long event streams lasted.",
+      [](Service& s) -> const Histogram<10>& { return s.shard().hub().counters.session_seconds; });
+}
+
+void write_topics(Writer& out, const ServerState& state) {
+  const auto table = [&](std::string_view name, std::string_view type, std::string_view help,
+                         const std::function<std::uint64_t(const TopicTable&)>& pick) {
+    out.head(name, type, help);
+    out.value(name, sum_tables(state, pick));
+  };
+  table("ringcast_topics", "gauge", "Topics.",
+        [](const TopicTable& t) { return t.counters.topics.get(); });
+  table("ringcast_log_bytes", "gauge", "Bytes of events in the histories.",
+        [](const TopicTable& t) { return t.counters.log_bytes.get(); });
+  table("ringcast_log_allocated_bytes", "gauge", "Memory of the histories.",
+        [](const TopicTable& t) { return t.counters.allocated_bytes.get(); });
+  table("ringcast_duplicates_total", "counter", "Events published twice under one id.",
+        [](const TopicTable& t) { return t.counters.duplicates.get(); });
+  table("ringcast_evicted_segments_total", "counter", "Segments dropped for want of memory.",
+        [](const TopicTable& t) { return t.counters.evicted_memory.get(); });
+  table("ringcast_topics_refused_total", "counter", "Topics refused by limits.max_topics.",
+        [](const TopicTable& t) { return t.counters.refused_topics.get(); });
+  out.counter("ringcast_publish_bytes_total", "Bytes of published bodies.",
+              [](Service& s) { return s.counters.publish_bytes.get(); });
+}
+
+void write_http(Writer& out, const ServerState& state) {
+  out.head("http_connections_active", "gauge", "Open connections, streams included.");
+  out.value("http_connections_active", std::uint64_t{state.admission.open()});
+  out.head("http_requests_total", "counter", "Responses, by the first digit of their status.");
+  for (std::size_t digit = 1; digit < 6; ++digit) {
+    out.value(fmt::format("http_requests_total{{status=\"{}xx\"}}", digit),
+              sum(state, [digit](Service& s) { return s.counters.responses[digit].get(); }));
+  }
+  out.counter("errors_total", "Responses with a status of 400 or more, and failed sends.",
+              [](Service& s) {
+                return s.counters.responses[4].get() + s.counters.responses[5].get() +
+                       s.shard().hub().counters.send_errors.get();
+              });
+  out.histogram<11>("request_duration_seconds",
+                    "From a request's head to its response, streams "
+                    "left out.",
+                    [](Service& s) -> const Histogram<11>& { return s.counters.request_seconds; });
+  out.counter("ringcast_accepted_total", "Connections accepted.",
+              [](Service& s) { return s.http().accepted(); });
+  out.counter("ringcast_accept_errors_total", "Accepts that failed.",
+              [](Service& s) { return s.http().accept_errors(); });
+  out.counter("ringcast_accept_pauses_total", "Times that accepting waited for a descriptor.",
+              [](Service& s) { return s.http().accept_pauses(); });
+  out.counter("ringcast_connections_refused_total", "Connections over limits.max_connections.",
+              [](Service& s) { return s.http().counters.refused_connections.get(); });
+  out.counter("ringcast_request_timeouts_total", "Requests that did not arrive in time.",
+              [](Service& s) { return s.http().counters.timeouts.get(); });
+}
+
+void write_machinery(Writer& out, const ServerState& state) {
+  out.counter("ringcast_ring_operations_total", "Operations given to io_uring.",
+              [](Service& s) { return s.counters.submitted.get(); });
+  out.counter("ringcast_ring_enters_total", "System calls into io_uring.",
+              [](Service& s) { return s.counters.enters.get(); });
+  out.counter("ringcast_ring_overflows_total", "Turns that found the completion queue overflowed.",
+              [](Service& s) { return s.counters.cq_overflows.get(); });
+  out.gauge("ringcast_receive_buffers_in_use", "Receive buffers that are not with the kernel.",
+            [](Service& s) { return s.counters.buffers_out.get(); });
+  out.gauge("ringcast_receive_buffers", "Receive buffers.",
+            [](Service& s) { return s.counters.buffers_total.get(); });
+  out.counter("ringcast_receive_buffer_waits_total", "Receives that waited for a buffer.",
+              [](Service& s) { return s.counters.buffer_waits.get(); });
+  out.gauge("ringcast_descriptors_in_use", "Direct descriptors in use.",
+            [](Service& s) { return s.counters.direct_in_use.get(); });
+  out.gauge("ringcast_descriptors_max", "Direct descriptors that there may be.",
+            [](Service& s) { return s.counters.direct_max.get(); });
+  const ProcessFigures figures = process_figures();
+  out.head("process_cpu_seconds_total", "counter", "CPU time of the process.");
+  out.value("process_cpu_seconds_total", figures.cpu_s);
+  out.head("process_resident_memory_bytes", "gauge", "Resident memory of the process.");
+  out.value("process_resident_memory_bytes", figures.rss_bytes);
+  out.head("process_start_time_seconds", "gauge", "When the process started, since 1970.");
+  out.value("process_start_time_seconds", static_cast<double>(state.started_ms) / 1000);
+  out.head("ringcast_ready", "gauge", "1 while the server takes new work.");
+  out.value("ringcast_ready", std::uint64_t{state.ready() ? 1U : 0U});
+}
+
+}  // namespace
+
+std::string prometheus_text(const ServerState& state) {
+  Writer out(state);
+  out.text.reserve(16 << 10);
+  write_streams(out, state);
+  write_topics(out, state);
+  write_http(out, state);
+  write_machinery(out, state);
+  return std::move(out.text);
+}
+
+Task<void> publish_metrics(Service* service) {
+  ServerState& state = service->state();
+  struct Sums {
+    std::uint64_t events = 0;
+    std::uint64_t deliveries = 0;
+    std::uint64_t sends = 0;
+    double cpu_s = 0;
+    std::int64_t at_ns = 0;
+  } last;
+  for (;;) {
+    const std::uint64_t interval_ms = service->config().metrics.interval_ms;
+    // Switched off, it looks now and then whether it is on again.
+    const auto sleep_ms = static_cast<std::int64_t>(interval_ms == 0 ? 1000 : interval_ms);
+    if (!co_await service->background().sleep(sleep_ms * 1'000'000)) co_return;
+    const ProcessFigures figures = process_figures();
+    Sums now{
+        .events = sum_tables(state, [](const TopicTable& t) { return t.counters.published.get(); }),
+        .deliveries =
+            sum(state, [](Service& s) { return s.shard().hub().counters.deliveries.get(); }),
+        .sends = sum(state, [](Service& s) { return s.shard().hub().counters.sends.get(); }),
+        .cpu_s = figures.cpu_s,
+        .at_ns = service->reactor().now_ns()};
+    const double seconds = static_cast<double>(now.at_ns - last.at_ns) / 1e9;
+    const auto rate = [seconds](std::uint64_t a, std::uint64_t b) {
+      return seconds <= 0 ? 0.0 : static_cast<double>(b - a) / seconds;
+    };
+    if (last.at_ns != 0 && interval_ms != 0 && !state.draining()) {
+      const std::string data = fmt::format(
+          "{{\"connections\":{},\"subscribers\":{},\"topics\":{},\"events_per_s\":{:.1f},"
+          "\"deliveries_per_s\":{:.1f},\"sends_per_s\":{:.1f},\"log_bytes\":{},"
+          "\"cpu_percent\":{:.1f},\"rss_bytes\":{}}}",
+          state.admission.open(),
+          sum(state, [](Service& s) { return s.shard().hub().counters.subscribers.get(); }),
+          sum_tables(state, [](const TopicTable& t) { return t.counters.topics.get(); }),
+          rate(last.events, now.events), rate(last.deliveries, now.deliveries),
+          rate(last.sends, now.sends),
+          sum_tables(state, [](const TopicTable& t) { return t.counters.log_bytes.get(); }),
+          100 * (now.cpu_s - last.cpu_s) / seconds, figures.rss_bytes);
+      // A full server may refuse the topic; its figures are still at /metrics.
+      const auto published = co_await service->shard().publish(
+          "metrics", {.type = "metrics_update", .data = data, .key = {}});
+      if (!published) continue;
+    }
+    last = now;
+  }
+}
+
+}  // namespace ringcast

@@ -1,0 +1,62 @@
+// Translates the configuration into the options of the layers below.
+#include <sys/sysinfo.h>
+
+#include "protocol/service.h"
+
+namespace ringcast {
+namespace {
+
+TopicRules rules_of(const HistoryLimits& history) {
+  return {.bytes = history.bytes,
+          .events = history.events,
+          .age_ms = static_cast<std::int64_t>(history.age_ms),
+          .on_lag = history.on_lag == OnLag::kClose ? LagPolicy::close : LagPolicy::gap};
+}
+
+std::uint64_t memory_for_logs(const Config& config) {
+  if (config.limits.log_memory_bytes != 0) return config.limits.log_memory_bytes;
+  struct sysinfo info{};
+  sysinfo(&info);
+  return std::uint64_t{info.totalram} * info.mem_unit / 2;
+}
+
+}  // namespace
+
+HubOptions hub_options(const Config& config) {
+  HubOptions options;
+  options.sends_per_round = config.send.round;
+  options.merge_bytes = std::min(config.send.max_bytes, options.merge_bytes);
+  options.heartbeat_ms = static_cast<std::uint32_t>(config.sse.heartbeat_ms);
+  options.send_timeout_ms = static_cast<std::uint32_t>(config.limits.send_timeout_ms);
+  options.drain_retry_min_ms = static_cast<std::uint32_t>(config.drain.retry_min_ms);
+  options.drain_retry_max_ms = static_cast<std::uint32_t>(config.drain.retry_max_ms);
+  options.max_pattern_topics = config.limits.max_pattern_topics;
+  return options;
+}
+
+TopicTableOptions table_options(const Config& config, unsigned homes) {
+  auto rules = std::make_shared<TopicRulesTable>();
+  rules->defaults = rules_of(config.history);
+  for (const TopicRule& rule : config.topics) {
+    rules->by_pattern.emplace_back(rule.match, rules_of(rule.history));
+  }
+  TopicTableOptions options;
+  options.rules = std::move(rules);
+  options.max_topics = config.limits.max_topics;
+  options.memory_bytes = memory_for_logs(config) / homes;
+  return options;
+}
+
+HttpLimits http_limits(const Config& config) {
+  HttpLimits limits;
+  limits.head.max_request_line = config.limits.max_request_line_bytes;
+  limits.head.max_head_bytes = config.limits.max_header_bytes;
+  limits.head.max_headers = config.limits.max_headers;
+  limits.header_timeout_ms = config.limits.header_timeout_ms;
+  limits.body_timeout_ms = config.limits.body_timeout_ms;
+  limits.idle_timeout_ms = config.limits.idle_timeout_ms;
+  limits.send_timeout_ms = config.limits.send_timeout_ms;
+  return limits;
+}
+
+}  // namespace ringcast

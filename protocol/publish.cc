@@ -1,0 +1,245 @@
+#include "protocol/publish.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include "core/topic_name.h"
+#include "net/url.h"
+#include "protocol/batch_parser.h"
+
+namespace ringcast {
+namespace {
+
+constexpr std::string_view kJson = "application/json";
+
+struct PublishQuery {
+  std::string event;
+  std::string id;
+  bool lines = false;
+};
+
+constexpr HttpError kDraining{503, "draining", "This server is shutting down; publish elsewhere."};
+constexpr HttpError kLengthRequired{411, "length_required",
+                                    "Send Content-Length or Transfer-Encoding: chunked."};
+constexpr HttpError kNotUtf8{400, "bad_utf8", "The data is not valid UTF-8."};
+
+// Every length is known or chunked, and the server takes events.
+bool refuse_early(Service& service, HttpExchange& exchange) {
+  const RequestHead& head = exchange.head();
+  if (!head.chunked && !head.content_length) {
+    exchange.refuse(kLengthRequired);
+    return true;
+  }
+  if (service.state().draining()) {
+    exchange.close_after();
+    exchange.refuse(kDraining);
+    return true;
+  }
+  service.counters.publish_requests.add();
+  return false;
+}
+
+std::optional<HttpError> read_query(std::string_view raw, PublishQuery& out) {
+  if (raw.empty()) return {};
+  std::string scratch(raw.size() + 1, '\0');
+  Query query(raw, scratch);
+  while (query.next()) {
+    if (!is_valid_utf8(query.value())) return kNotUtf8;
+    if (query.key() == "event") {
+      out.event = query.value();
+    } else if (query.key() == "id") {
+      out.id = query.value();
+    } else if (query.key() == "stream") {
+      if (query.value() != "lines") {
+        return HttpError{400, "bad_stream", "stream= takes `lines` only."};
+      }
+      out.lines = true;
+    } else {
+      return HttpError{400, "unknown_parameter", "Parameters are event, id and stream."};
+    }
+  }
+  if (query.failed()) return query.error();
+  return {};
+}
+
+void respond_published(HttpExchange& exchange, const EventIds& ids, std::uint64_t number,
+                       std::string_view topic) {
+  // Topics have no characters that JSON escapes.
+  std::array<char, kMostTopicBytes + kMostIdBytes + 32> body;
+  const auto end =
+      fmt::format_to_n(body.data(), body.size(), "{{\"id\":\"{}-{}\",\"topic\":\"{}\"}}\n",
+                       ids.epoch(), number, topic);
+  exchange.respond(200, kJson, {body.data(), end.size});
+}
+
+// Publishes line by line as they arrive; the answer comes when the body ends.
+class LinePublisher {
+ public:
+  LinePublisher(Service& service, std::string_view topic, const PublishQuery& query)
+      : service_(service), topic_(topic), type_(query.event) {}
+
+  Task<std::optional<HttpError>> take(std::string_view piece) {
+    while (!piece.empty()) {
+      const auto* end = static_cast<const char*>(std::memchr(piece.data(), '\n', piece.size()));
+      const std::size_t bytes =
+          end == nullptr ? piece.size() : static_cast<std::size_t>(end - piece.data());
+      if (rest_.size() + bytes > service_.config().limits.max_event_bytes) {
+        co_return HttpError{413, "event_too_large",
+                            "A line is longer than limits.max_event_bytes."};
+      }
+      std::string_view line = piece.substr(0, bytes);
+      piece.remove_prefix(bytes + (end == nullptr ? 0 : 1));
+      if (end == nullptr || !rest_.empty()) {
+        rest_.append(line);
+        line = rest_.view();
+      }
+      if (end == nullptr) break;
+      const auto failed = co_await publish(line);
+      rest_.clear();
+      if (failed) co_return failed;
+    }
+    co_return std::nullopt;
+  }
+
+  Task<std::optional<HttpError>> finish() {
+    if (rest_.empty()) co_return std::nullopt;
+    co_return co_await publish(rest_.view());
+  }
+
+  std::string summary() const {
+    const EventIds& ids = service_.shard().fabric().ids;
+    const std::string id = last_ == 0 ? "null" : fmt::format("\"{}\"", ids.text(last_));
+    return fmt::format("{{\"count\":{},\"id\":{},\"topic\":\"{}\"}}\n", count_, id, topic_);
+  }
+
+ private:
+  Task<std::optional<HttpError>> publish(std::string_view line) {
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (!is_valid_utf8(line)) co_return kNotUtf8;
+    const auto number =
+        co_await service_.shard().publish(topic_, {.type = type_, .data = line, .key = {}});
+    if (!number)
+      co_return HttpError{503, number.error().code, "The server has no room for topics."};
+    service_.counters.publish_bytes.add(line.size());
+    last_ = *number;
+    ++count_;
+    co_return std::nullopt;
+  }
+
+  Service& service_;
+  std::string_view topic_;
+  std::string_view type_;
+  Buffer rest_;
+  std::uint64_t last_ = 0;
+  std::uint64_t count_ = 0;
+};
+
+Task<void> publish_lines(Service& service, HttpExchange& exchange, std::string_view topic,
+                         const PublishQuery& query) {
+  LinePublisher lines(service, topic, query);
+  exchange.allow_pauses();
+  for (;;) {
+    const auto piece = co_await exchange.next_piece();
+    if (!piece) {
+      exchange.refuse(piece.error());
+      co_return;
+    }
+    const auto failed = piece->empty() ? co_await lines.finish() : co_await lines.take(*piece);
+    if (failed) {
+      exchange.close_after();
+      exchange.refuse(*failed);
+      co_return;
+    }
+    if (piece->empty()) break;
+  }
+  exchange.respond(200, kJson, lines.summary());
+}
+
+}  // namespace
+
+Task<void> publish_to_topic(Service& service, HttpExchange& exchange, std::string_view raw_topic) {
+  if (refuse_early(service, exchange)) co_return;
+  const Limits& limits = service.config().limits;
+  PublishQuery query;
+  std::array<char, 3 * kMostTopicBytes + 3> decoded;
+  if (raw_topic.size() > decoded.size()) raw_topic = {};  // too long whatever it decodes to
+  const auto topic = percent_decode(raw_topic, decoded);
+  if (!topic || !is_valid_utf8(*topic) || !is_topic_name(*topic)) {
+    exchange.refuse(400, "bad_topic",
+                    fmt::format("A topic has 1 to {} bytes, without spaces, "
+                                "controls or `*`.",
+                                kMostTopicBytes));
+    co_return;
+  }
+  if (const auto error = read_query(exchange.head().query, query)) {
+    exchange.refuse(*error);
+    co_return;
+  }
+  NewEvent event{.type = query.event, .data = {}, .key = query.id};
+  if (const auto problem = event_problem(*topic, event, limits); !problem.empty()) {
+    exchange.refuse(400, "bad_event", "The event is not valid: " + problem);
+    co_return;
+  }
+  if (query.lines) {
+    co_await publish_lines(service, exchange, *topic, query);
+    co_return;
+  }
+  const auto body = co_await exchange.body(limits.max_event_bytes);
+  if (!body) {
+    exchange.refuse(body.error());
+    co_return;
+  }
+  if (!is_valid_utf8(*body)) {
+    exchange.refuse(kNotUtf8);
+    co_return;
+  }
+  event.data = *body;
+  const auto number = co_await service.shard().publish(*topic, event);
+  if (!number) {
+    exchange.refuse(503, number.error().code, number.error().message);
+    co_return;
+  }
+  service.counters.publish_bytes.add(body->size());
+  respond_published(exchange, service.shard().fabric().ids, *number, *topic);
+}
+
+Task<void> publish_batch(Service& service, HttpExchange& exchange) {
+  if (refuse_early(service, exchange)) co_return;
+  const Limits& limits = service.config().limits;
+  const auto body = co_await exchange.body(limits.max_batch_bytes);
+  if (!body) {
+    exchange.refuse(body.error());
+    co_return;
+  }
+  if (!is_valid_utf8(*body)) {
+    exchange.refuse(kNotUtf8);
+    co_return;
+  }
+  BatchParser parser;
+  auto events = parser.parse(*body, limits);
+  if (!events) {
+    const bool large = events.error().code == "too_many_events";
+    exchange.refuse(large ? 413 : 400, events.error().code, events.error().message);
+    co_return;
+  }
+  const auto published = co_await service.shard().publish_batch(*events);
+  if (!published) {
+    exchange.refuse(503, published.error().code, published.error().message);
+    co_return;
+  }
+  service.counters.publish_bytes.add(body->size());
+  const EventIds& ids = service.shard().fabric().ids;
+  std::string answer = "[";
+  for (const BatchEvent& event : *events) {
+    if (answer.size() > 1) answer += ',';
+    answer +=
+        fmt::format("{{\"id\":\"{}\",\"topic\":\"{}\"}}", ids.text(event.number), event.topic);
+  }
+  answer += "]\n";
+  exchange.respond(200, kJson, answer);
+}
+
+}  // namespace ringcast

@@ -1,0 +1,54 @@
+// What the cores of one server share: configuration at start, readiness, statistics to be summed
+// up.
+//
+// Who owns what: built before the cores run, destroyed after. The vectors are filled, one entry a
+// core, before any core runs; after that only the atomics change.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/admission.h"
+#include "core/counter.h"
+#include "core/driver.h"
+#include "core/fabric.h"
+#include "protocol/config.h"
+
+namespace ringcast {
+
+class Service;
+
+// A file of the page at `/`, compiled into the program.
+struct Page {
+  std::string_view path;
+  std::string_view content_type;
+  std::string_view body;
+};
+
+enum class Phase : std::uint8_t { starting, serving, leaving, draining };
+
+struct ServerState {
+  ServerState(Config start_config, EventIds ids, std::size_t cores)
+      : config(std::make_shared<const Config>(std::move(start_config))),
+        fabric(std::move(ids), cores),
+        admission(config->limits.max_connections),
+        services(cores) {}
+
+  std::shared_ptr<const Config> config;  // as of the start
+  Fabric fabric;
+  Admission admission;
+  std::vector<Service*> services;
+  std::vector<Page> pages;
+  std::string version;
+  std::int64_t started_ms = 0;  // since 1970
+  std::atomic<Phase> phase{Phase::starting};
+
+  bool ready() const { return phase.load(std::memory_order_relaxed) == Phase::serving; }
+  bool draining() const { return phase.load(std::memory_order_relaxed) == Phase::draining; }
+};
+
+}  // namespace ringcast

@@ -1,0 +1,239 @@
+#include "protocol/service.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "core/topic_name.h"
+#include "net/url.h"
+#include "protocol/cors.h"
+#include "protocol/log.h"
+#include "protocol/metrics.h"
+#include "protocol/publish.h"
+#include "protocol/sse.h"
+
+namespace ringcast {
+namespace {
+
+constexpr std::int64_t kCopyEveryNs = 100'000'000;
+constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kReadMethods = "GET, HEAD, OPTIONS";
+constexpr std::string_view kWriteMethods = "POST, OPTIONS";
+constexpr std::string_view kConnected = "data: {\"type\":\"connected\"}\n\n";
+
+// The streams with names of their own, and the topics behind them.
+struct NamedStream {
+  std::string_view prefix;
+  std::string_view topic_prefix;
+};
+constexpr NamedStream kNamedStreams[] = {
+    {"/api/stream/progress/", "progress."},
+    {"/api/stream/quality/", "quality."},
+    {"/api/stream/jobs/", "jobs."},
+    {"/api/stream/upload/", "upload."},
+};
+
+bool reads(const RequestHead& head) {
+  return head.method == Method::get || head.method == Method::head;
+}
+
+void refuse_method(HttpExchange& exchange, std::string_view allowed) {
+  exchange.refuse(405, "method_not_allowed", fmt::format("Methods here: {}.", allowed),
+                  {{"Allow", allowed}});
+}
+
+bool is_publish_path(std::string_view path) {
+  return path == "/api/events" || path.starts_with("/api/events/");
+}
+
+// The value of one query parameter, decoded.
+std::optional<std::string> query_value(std::string_view raw, std::string_view key) {
+  std::string scratch(raw.size() + 1, '\0');
+  Query query(raw, scratch);
+  while (query.next()) {
+    if (query.key() == key) return std::string(query.value());
+  }
+  return {};
+}
+
+}  // namespace
+
+Service::Service(Reactor& reactor, ServerState& state)
+    : reactor_(reactor),
+      state_(state),
+      config_(state.config),
+      shard_(reactor, state.fabric, state.admission, hub_options(*config_),
+             table_options(*config_, state.fabric.homes())),
+      http_(reactor, state.admission, *this, http_limits(*config_)),
+      background_(reactor),
+      copy_timer_(*this) {
+  state_.services[reactor.core()] = this;
+  reactor_.timers().arm(copy_timer_, reactor_.now_ns() + kCopyEveryNs);
+}
+
+Service::~Service() = default;
+
+void Service::CopyTimer::copy(Timer& timer) {
+  Service& service = static_cast<CopyTimer&>(timer).service;
+  const Driver::Counters now = service.reactor_.driver().counters();
+  Counters& to = service.counters;
+  to.submitted.set(now.submitted);
+  to.enters.set(now.enters);
+  to.cq_overflows.set(now.cq_overflows);
+  to.buffers_out.set(now.buffers_out);
+  to.buffers_total.set(now.buffers_total);
+  to.direct_in_use.set(service.reactor_.direct_descriptors());
+  to.direct_max.set(now.direct_descriptors_max);
+  to.buffer_waits.set(service.reactor_.buffer_waits());
+  service.reactor_.timers().arm(timer, service.reactor_.now_ns() + kCopyEveryNs);
+}
+
+void Service::configure(std::shared_ptr<const Config> config) {
+  config_ = std::move(config);
+  shard_.configure(hub_options(*config_), table_options(*config_, state_.fabric.homes()));
+  http_.set_limits(http_limits(*config_));
+  state_.admission.set_most(config_->limits.max_connections);
+}
+
+void Service::count_status(int status) {
+  const auto index = static_cast<std::size_t>(status / 100);
+  if (index < counters.responses.size()) counters.responses[index].add();
+}
+
+Task<void> Service::handle(HttpExchange& exchange) {
+  const std::int64_t started = reactor_.driver().now_ns();
+  allow_origin(exchange, *config_);
+  co_await route(exchange);
+  count_status(exchange.status());
+  const std::int64_t took_ns = reactor_.driver().now_ns() - started;
+  if (!exchange.taken()) counters.request_seconds.observe(static_cast<double>(took_ns) / 1e9);
+  if (log_enabled(LogLevel::kDebug)) {
+    log_debug("request", {{"client_ip", exchange.peer()},
+                          {"method", exchange.head().method_text},
+                          {"path", exchange.head().path},
+                          {"status", exchange.status()},
+                          {"duration_us", took_ns / 1000}});
+  }
+}
+
+Task<void> Service::route(HttpExchange& exchange) {
+  const RequestHead& head = exchange.head();
+  const std::string_view path = head.path;
+  if (head.method == Method::options) {
+    answer_options(exchange, is_publish_path(path) ? kWriteMethods : kReadMethods);
+    co_return;
+  }
+  if (is_publish_path(path)) {
+    if (head.method != Method::post) {
+      refuse_method(exchange, kWriteMethods);
+    } else if (path == "/api/events" || path == "/api/events/") {
+      co_await publish_batch(*this, exchange);
+    } else {
+      co_await publish_to_topic(*this, exchange,
+                                path.substr(std::string_view("/api/events/").size()));
+    }
+    co_return;
+  }
+  const bool known = path == "/events" || path.starts_with("/api/stream/") ||
+                     path == "/api/chat/sse" || path == "/api/topics" || path == "/health" ||
+                     path == "/ready" || path == "/metrics";
+  if (known && !reads(head)) {
+    refuse_method(exchange, kReadMethods);
+  } else if (path == "/events") {
+    co_await serve_events(*this, exchange);
+  } else if (path.starts_with("/api/stream/") || path == "/api/chat/sse") {
+    co_await route_stream(exchange, path);
+  } else if (path == "/api/topics") {
+    co_await answer_topics(exchange);
+  } else if (path == "/health" || path == "/ready") {
+    answer_health(exchange, path);
+  } else if (path == "/metrics") {
+    answer_metrics(exchange);
+  } else if (!answer_page(exchange, path)) {
+    exchange.refuse(404, "not_found", "There is nothing here.");
+  }
+}
+
+Task<void> Service::route_stream(HttpExchange& exchange, std::string_view path) {
+  if (path == "/api/stream/metrics") {
+    co_await serve_topic(*this, exchange, "metrics");
+    co_return;
+  }
+  if (path == "/api/chat/sse") {
+    const auto id = query_value(exchange.head().query, "messageId");
+    if (!id || id->empty()) {
+      exchange.refuse(400, "missing_message_id", "Name the message: ?messageId=ID.");
+      co_return;
+    }
+    co_await serve_topic(*this, exchange, "chat." + *id, kConnected);
+    co_return;
+  }
+  for (const NamedStream& stream : kNamedStreams) {
+    if (!path.starts_with(stream.prefix)) continue;
+    const std::string_view raw = path.substr(stream.prefix.size());
+    std::string decoded(raw.size() + 1, '\0');
+    const auto id = percent_decode(raw, decoded);
+    if (!id || id->empty()) {
+      exchange.refuse(400, "bad_topic", "The stream's id is missing or malformed.");
+      co_return;
+    }
+    co_await serve_topic(*this, exchange, std::string(stream.topic_prefix).append(*id));
+    co_return;
+  }
+  exchange.refuse(404, "not_found", "Streams are progress, quality, metrics, jobs and upload.");
+}
+
+void Service::answer_health(HttpExchange& exchange, std::string_view path) {
+  const bool ready = state_.ready();
+  const bool ok = path == "/health" || ready;
+  const std::int64_t uptime_s = (reactor_.driver().wall_clock_ms() - state_.started_ms) / 1000;
+  exchange.respond(
+      ok ? 200 : 503, kJson,
+      fmt::format("{{\"status\":\"{}\",\"version\":\"{}\",\"uptime_s\":{},"
+                  "\"connections\":{}}}\n",
+                  ready ? "ok" : "draining", state_.version, uptime_s, state_.admission.open()),
+      {{"Cache-Control", "no-store"}});
+}
+
+Task<void> Service::answer_topics(HttpExchange& exchange) {
+  const std::vector<TopicInfo> topics = co_await shard_.describe_topics();
+  const EventIds& ids = state_.fabric.ids;
+  const auto id_text = [&ids](std::uint64_t number) {
+    return number == 0 ? std::string("null") : fmt::format("\"{}\"", ids.text(number));
+  };
+  std::string body = "{\"topics\":[";
+  for (const TopicInfo& topic : topics) {
+    if (body.back() != '[') body += ',';
+    body += fmt::format(
+        "{{\"topic\":\"{}\",\"events\":{},\"bytes\":{},\"subscribers\":{},\"first_id\":{},"
+        "\"last_id\":{}}}",
+        topic.name, topic.events, topic.bytes, topic.subscribers, id_text(topic.first_number),
+        id_text(topic.last_number));
+  }
+  body += "]}\n";
+  exchange.respond(200, kJson, body, {{"Cache-Control", "no-store"}});
+}
+
+bool Service::answer_page(HttpExchange& exchange, std::string_view path) {
+  for (const Page& page : state_.pages) {
+    if (page.path != path) continue;
+    if (!reads(exchange.head())) {
+      refuse_method(exchange, kReadMethods);
+      return true;
+    }
+    exchange.respond(200, page.content_type, page.body,
+                     {{"Cache-Control", "no-cache"},
+                      {"Content-Security-Policy", "default-src 'self'"},
+                      {"X-Content-Type-Options", "nosniff"},
+                      {"Referrer-Policy", "no-referrer"}});
+    return true;
+  }
+  return false;
+}
+
+void Service::answer_metrics(HttpExchange& exchange) {
+  exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8", prometheus_text(state_),
+                   {{"Cache-Control", "no-store"}});
+}
+
+}  // namespace ringcast

@@ -1,0 +1,76 @@
+// The service of one core: which request goes to which handler, and the core's configuration.
+//
+// Everything a handler needs hangs off here. One core only, except the counters.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "core/counter.h"
+#include "core/scope.h"
+#include "core/shard.h"
+#include "net/http_server.h"
+#include "protocol/server_state.h"
+
+namespace ringcast {
+
+class Service final : public HttpHandler {
+ public:
+  Service(Reactor& reactor, ServerState& state);
+  ~Service();
+
+  Task<void> handle(HttpExchange& exchange) override;
+  void refused(int status) override { count_status(status); }
+
+  // Takes a new configuration; only what may change while serving is looked at.
+  void configure(std::shared_ptr<const Config> config);
+  const Config& config() const { return *config_; }
+
+  Shard& shard() { return shard_; }
+  HttpServer& http() { return http_; }
+  ServerState& state() { return state_; }
+  Reactor& reactor() { return reactor_; }
+  // Work that goes on beside the requests; cancelled and joined at the end of a drain.
+  Scope& background() { return background_; }
+
+  struct Counters {
+    std::array<Counter, 6> responses;  // by the first digit of the status
+    Counter publish_requests, publish_bytes, streams;
+    Histogram<11> request_seconds{
+        {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1, 1, 10}};
+    // Of the driver, copied here now and then, because they are not for other cores to read.
+    Counter submitted, enters, cq_overflows, buffers_out, buffers_total, direct_in_use, direct_max,
+        buffer_waits;
+  } counters;
+
+ private:
+  struct CopyTimer : Timer {
+    explicit CopyTimer(Service& of) : Timer(copy), service(of) {}
+    static void copy(Timer& timer);
+    Service& service;
+  };
+
+  Task<void> route(HttpExchange& exchange);
+  Task<void> route_stream(HttpExchange& exchange, std::string_view path);
+  void answer_health(HttpExchange& exchange, std::string_view path);
+  Task<void> answer_topics(HttpExchange& exchange);
+  bool answer_page(HttpExchange& exchange, std::string_view path);
+  void answer_metrics(HttpExchange& exchange);
+  void count_status(int status);
+
+  Reactor& reactor_;
+  ServerState& state_;
+  std::shared_ptr<const Config> config_;
+  Shard shard_;
+  HttpServer http_;
+  Scope background_;
+  CopyTimer copy_timer_;
+};
+
+// The options that a configuration means for the layers below.
+HubOptions hub_options(const Config& config);
+TopicTableOptions table_options(const Config& config, unsigned homes);
+HttpLimits http_limits(const Config& config);
+
+}  // namespace ringcast

@@ -1,0 +1,23 @@
+# Writes OUT, a header with the files of FILES (NAME=PATH pairs) as string constants:
+#   cmake -DOUT=… "-DFILES=kName=path;…" -P embed.cmake
+set(text "#pragma once\n\n#include <string_view>\n\nnamespace ringcast {\n\n")
+foreach(pair ${FILES})
+  string(REGEX MATCH "^([^=]+)=(.+)$" pair "${pair}")
+  set(name ${CMAKE_MATCH_1})
+  file(READ "${CMAKE_MATCH_2}" bytes HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\\\x\\1" bytes "${bytes}")
+  # Pieces, because people limit the length of a line.
+  set(literal "")
+  string(LENGTH "${bytes}" length)
+  set(at 0)
+  while(at LESS length)
+    string(SUBSTRING "${bytes}" ${at} 80 piece)
+    string(APPEND literal "    \"${piece}\"\n")
+    math(EXPR at "${at} + 80")
+  endwhile()
+  string(APPEND text "inline constexpr char ${name}Bytes[] =\n${literal};\n")
+  string(APPEND text "inline constexpr std::string_view ${name}(")
+  string(APPEND text "${name}Bytes, sizeof ${name}Bytes - 1);\n\n")
+endforeach()
+string(APPEND text "}  // namespace ringcast\n")
+file(WRITE "${OUT}" "${text}")

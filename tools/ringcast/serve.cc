@@ -1,0 +1,102 @@
+#include "tools/ringcast/serve.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/config.h"
+#include "protocol/config_keys.h"
+#include "protocol/server.h"
+#include "tools/ringcast/pages.h"
+#include "tools/ringcast/version.h"
+
+namespace ringcast {
+namespace {
+
+struct ServeFlags {
+  std::string config_file;
+  std::vector<std::string> listen;
+  std::string cores;
+  std::vector<std::string> settings;
+  bool check = false;
+  bool print_config = false;
+  bool list_keys = false;
+
+  ConfigSources sources() const {
+    ConfigSources sources;
+    sources.file = config_file;
+    sources.environment = process_environment();
+    sources.overrides = settings;
+    std::string addresses;
+    for (const std::string& address : listen) {
+      addresses += (addresses.empty() ? "" : ",") + address;
+    }
+    if (!addresses.empty()) sources.overrides.push_back("listen=" + addresses);
+    if (!cores.empty()) sources.overrides.push_back("cores=" + cores);
+    return sources;
+  }
+};
+
+int explain(const Error& error) {
+  fmt::print(stderr, "ringcast: {}\n", error.message);
+  return 1;
+}
+
+int serve(const ServeFlags& flags) {
+  if (flags.list_keys) {
+    fmt::print("{}", config_table_markdown());
+    return 0;
+  }
+  auto loaded = load_config(flags.sources());
+  if (!loaded) return explain(loaded.error());
+  if (flags.print_config) fmt::print("{}", print_config(*loaded));
+  if (flags.check) {
+    if (!flags.print_config) fmt::print("The configuration is valid.\n");
+    return 0;
+  }
+  if (flags.print_config) return 0;
+  ServerOptions options;
+  options.config = loaded->config;
+  options.pages = embedded_pages();
+  options.version = kVersion;
+  options.reload = [&flags]() -> Result<Config> {
+    auto again = load_config(flags.sources());
+    if (!again) return std::unexpected(std::move(again.error()));
+    return std::move(again->config);
+  };
+  const auto served = run_server(std::move(options));
+  return served ? 0 : explain(served.error());
+}
+
+}  // namespace
+
+void add_serve_command(CLI::App& app, int& exit_code) {
+  auto flags = std::make_shared<ServeFlags>();
+  CLI::App* command = app.add_subcommand("serve", "Run the server.");
+  command->add_option("-c,--config", flags->config_file, "Configuration file (YAML).")
+      ->envname("RINGCAST_CONFIG");
+  command->add_option("-l,--listen", flags->listen,
+                      "Address to listen on, HOST:PORT; may be repeated. Default 127.0.0.1:8080.");
+  command->add_option("--cores", flags->cores,
+                      "Cores to run on, a thread each: 0,1 or 0-3. Default: all.");
+  command->add_option("-s,--set", flags->settings,
+                      "Any setting, KEY=VALUE, such as sse.heartbeat_ms=5s; may be repeated.");
+  command->add_flag("--check", flags->check, "Check the configuration and exit.");
+  command->add_flag("--print-config", flags->print_config,
+                    "Print every setting, and where its value came from, and exit.");
+  command->add_flag("--list-settings", flags->list_keys, "Print a table of all settings and exit.");
+  command->footer(
+      "Settings come from the file, then the environment (RINGCAST_SSE_HEARTBEAT_MS for\n"
+      "sse.heartbeat_ms), then flags; the later ones win.\n\n"
+      "Signals: TERM and INT drain and exit 0 (a second one closes at once), HUP reloads.\n\n"
+      "Examples:\n"
+      "  ringcast serve\n"
+      "  ringcast serve --listen 0.0.0.0:8080 --cores 0-3 --config /etc/ringcast.yaml\n"
+      "  ringcast serve --config ringcast.yaml --check\n"
+      "  ringcast serve --set history.events=1000 --set cors.origins=https://app.example");
+  command->callback([flags, &exit_code] { exit_code = serve(*flags); });
+}
+
+}  // namespace ringcast
