@@ -70,7 +70,7 @@ Task<HttpResult<void>> HttpExchange::fill() {
   }
   const HttpLimits& limits = connection_.server_.limits_;
   const Received received =
-      co_await connection_.socket_.receive(connection_.after_ms(limits.body_timeout_ms));
+      co_await connection_.socket_.receive(connection_.after_ms(pauses_allowed_ ? 0 : limits.body_timeout_ms));
   if (received.result() > 0) {
     connection_.in_.append(received.bytes());
     co_return HttpResult<void>{};

@@ -46,6 +46,9 @@ class HttpExchange {
   // The next piece of the body, empty at its end; good until the next call.
   Task<HttpResult<std::string_view>> next_piece();
 
+  // For bodies that may pause as long as they like, such as a stream of events.
+  void allow_pauses() { pauses_allowed_ = true; }
+
   // A header that every response of this exchange gets; the views must outlive it.
   void add_header(std::string_view name, std::string_view value);
 
@@ -100,6 +103,7 @@ class HttpExchange {
   std::size_t extra_count_ = 0;
   int status_ = 0;
   bool continue_due_;
+  bool pauses_allowed_ = false;
   bool taken_ = false;
   bool close_ = false;
   bool streaming_ = false;
