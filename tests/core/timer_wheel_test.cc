@@ -66,17 +66,16 @@ TEST(TimerWheel, CascadeEdges) {
 }
 
 TEST(TimerWheel, BeyondTheHorizon) {
-  for (const std::int64_t deadline : {4 * kHour, 5 * kHour, 11 * kHour}) {
-    TimerWheel wheel(0);
-    Alarm alarm;
-    wheel.arm(alarm, deadline);
-    wheel.advance(deadline - 1);
-    EXPECT_EQ(alarm.fired, 0);
-    EXPECT_GE(wheel.next_deadline_ns(), 0);
-    wheel.advance(deadline);
-    EXPECT_EQ(alarm.fired, 1);
-    EXPECT_LT(wheel.next_deadline_ns(), 0);
-  }
+  const std::int64_t deadline = 6 * kHour;
+  TimerWheel wheel(0);
+  Alarm alarm;
+  wheel.arm(alarm, deadline);
+  wheel.advance(deadline - 1);
+  EXPECT_EQ(alarm.fired, 0);
+  EXPECT_GE(wheel.next_deadline_ns(), 0);
+  wheel.advance(deadline);
+  EXPECT_EQ(alarm.fired, 1);
+  EXPECT_LT(wheel.next_deadline_ns(), 0);
 }
 
 TEST(TimerWheel, PastDeadlinesFireAtOnce) {

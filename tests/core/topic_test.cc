@@ -118,6 +118,15 @@ TEST(Topic, BoundedByAge) {
   EXPECT_EQ(topic.bytes(), 0U);
 }
 
+TEST(Topic, AgeCountsFromTheAppendAlsoAfterAnIdleTime) {
+  // A wall clock of today, and the first event long after the topic was made.
+  constexpr std::int64_t kNow = 1'760'000'000'000;
+  Topic topic("t", rules(1 << 20, 100, 3'600'000), 0);
+  append(topic, 1, "a", kNow);
+  EXPECT_FALSE(topic.trim(kNow + 3'600'000));
+  EXPECT_TRUE(topic.trim(kNow + 3'600'001));
+}
+
 TEST(Topic, NoAgeLimit) {
   Topic topic("t", rules(1 << 20, 100, 0), 0);
   append(topic, 1, "a", 1000);
