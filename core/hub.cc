@@ -132,7 +132,7 @@ bool Hub::has_more(Subscriber& subscriber) {
   if (subscriber.own != nullptr || subscriber.beat || subscriber.farewell) return true;
   if (subscriber.merge) return subscriber.merge->pending();
   if (subscriber.view->lost(subscriber.cursor)) return true;
-  return subscriber.cursor.record < subscriber.view->readable(subscriber.cursor).records;
+  return subscriber.view->has_event(subscriber.cursor);
 }
 
 bool Hub::start(Subscriber& subscriber) {

@@ -148,7 +148,7 @@ Hub::Start Hub::start_of(TopicView& view, const Subscription& subscription, cons
   start.cursor = view.earliest();
   start.what.requested = subscription.last_id;
   start.what.topic = view.name();
-  const bool empty = start.cursor.record >= view.readable(start.cursor).records;
+  const bool empty = !view.has_event(start.cursor);
   start.what.earliest = empty ? 0 : start.cursor.segment->record(start.cursor.record).number;
   return start;
 }
@@ -198,8 +198,9 @@ void Hub::join_merge(Subscriber& subscriber, Subscription& subscription,
     Start start = start_of(*view, subscription, parsed, latest);
     if (subscription.from == Subscription::From::latest) {
       start.cursor = view->after(latest.number[home]);
-    } else if (const Cursor& at = start.cursor; at.record < view->readable(start.cursor).records) {
-      lowest[home] = std::min(lowest[home], at.segment->record(at.record).number - fabric_.homes());
+    } else if (view->has_event(start.cursor)) {
+      const std::uint64_t first = start.cursor.segment->record(start.cursor.record).number;
+      lowest[home] = std::min(lowest[home], first - fabric_.homes());
     }
     if (start.gap) gaps.push_back(start);
     merge.add(subscriber, *view, start.cursor);
@@ -231,7 +232,7 @@ void Hub::lagged(Subscriber& subscriber, TopicView& view, Cursor& cursor) {
       subscriber.merge ? subscriber.merge->resume_id(fabric_.ids) : fabric_.ids.text(cursor.number);
   cursor = view.earliest();
   Gap gap{.reason = GapReason::lagged, .requested = had, .topic = view.name(), .earliest = 0};
-  if (cursor.record < view.readable(cursor).records) {
+  if (view.has_event(cursor)) {
     gap.earliest = cursor.segment->record(cursor.record).number;
   }
   counters.gaps[static_cast<std::size_t>(GapReason::lagged)].add();

@@ -60,9 +60,12 @@ void Reactor::post(Message& message) {
   wake_if_sleeping();
 }
 
-void Reactor::return_buffer(std::uint16_t id) {
-  driver_->return_buffer(id);
-  if (BufferWaiter* waiter = buffer_waiters_.pop_front()) {
+void Reactor::retry_for_buffers() {
+  if (buffer_waiters_.empty()) return;
+  const Driver::Counters counters = driver_->counters();
+  for (std::uint64_t n = counters.buffers_total - counters.buffers_out; n > 0; --n) {
+    BufferWaiter* waiter = buffer_waiters_.pop_front();
+    if (waiter == nullptr) return;
     ++buffer_waits_;
     push(waiter->operation);
   }
@@ -130,6 +133,7 @@ bool Reactor::turn(bool may_wait) {
   flush_messages();
   hooks_.for_each([](TurnHook& hook) { hook.after_flush(); });
   busy |= !ready_.empty();
+  retry_for_buffers();
   driver_->turn(wait_limit_ns(busy, may_wait), finished_);
   sleeping_.store(false, std::memory_order_relaxed);
   now_ns_ = driver_->now_ns();

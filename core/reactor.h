@@ -87,9 +87,9 @@ class Reactor {
   // Runs a message on this reactor; callable from any thread, slower than send_to.
   void post(Message& message);
 
-  // Waits for a provided buffer, then pushes the operation again.
+  // Pushes the operation again in a turn in which a provided buffer is free.
   void wait_for_buffer(BufferWaiter& waiter) { buffer_waiters_.push_back(waiter); }
-  void return_buffer(std::uint16_t id);
+  void return_buffer(std::uint16_t id) { driver_->return_buffer(id); }
   std::uint64_t buffer_waits() const { return buffer_waits_; }
 
   // Makes the reactors able to send to each other; called once, before any of them runs.
@@ -102,6 +102,7 @@ class Reactor {
  private:
   bool take_messages();
   void flush_messages();
+  void retry_for_buffers();
   std::int64_t wait_limit_ns(bool busy, bool may_wait);
   bool anything_arrived() const;
   void wake_if_sleeping();

@@ -121,10 +121,14 @@ class ReceiveOperation : public SocketOperation, BufferWaiter {
   static void finish_or_wait(Completion& completion, std::int32_t result, std::uint32_t flags,
                              unsigned tag) {
     auto& self = static_cast<ReceiveOperation&>(completion);
-    if (result == -ENOBUFS && !self.scope_.cancelled()) {
-      self.BufferWaiter::operation = self.operation_;
-      self.scope_.reactor().wait_for_buffer(self);
-      return;
+    if (result == -ENOBUFS) {
+      if (!self.scope_.cancelled() && !self.expired_) {
+        self.BufferWaiter::operation = self.operation_;
+        self.scope_.reactor().wait_for_buffer(self);
+        return;
+      }
+      // It was to end already, and nothing could end it in the line: its cancel is under way.
+      result = -ECANCELED;
     }
     finish(completion, result, flags, tag);
   }

@@ -43,6 +43,11 @@ class TopicView : public ListHook {
   // Of a cursor that is not lost: moves it on to the next segment where its own is done with, and
   // tells what is readable there.
   Committed readable(Cursor& cursor) const;
+  // Moves likewise; true if there is an event to read.
+  bool has_event(Cursor& cursor) const {
+    const Committed here = readable(cursor);  // first: it moves the cursor
+    return cursor.record < here.records;
+  }
 
   void pin(std::uint64_t serial);
   void unpin(std::uint64_t serial);
