@@ -34,7 +34,7 @@ struct BatchParser::Parsers {
 BatchParser::BatchParser() : parsers_(std::make_unique<Parsers>()) {}
 BatchParser::~BatchParser() = default;
 
-std::string event_problem(std::string_view topic, const NewEvent& event, const Limits& limits) {
+std::string event_problem(std::string_view topic, const NewEvent& event) {
   if (!is_topic_name(topic)) {
     return fmt::format("the topic must be 1 to {} bytes, without spaces, controls or `*`.",
                        kMostTopicBytes);
@@ -44,9 +44,6 @@ std::string event_problem(std::string_view topic, const NewEvent& event, const L
   }
   if (event.key.size() > kMostKeyBytes) {
     return fmt::format("the id must be at most {} bytes.", kMostKeyBytes);
-  }
-  if (event.data.size() > limits.max_event_bytes) {
-    return fmt::format("the data must be at most {} bytes.", limits.max_event_bytes);
   }
   return {};
 }
@@ -122,8 +119,13 @@ Result<BatchEvent> read_event(ondemand::object object, std::size_t index, std::s
     if (member == 3) read.event.key = *text;
   }
   if ((seen & 1U) == 0) return bad_event(index, "`topic` is missing.");
-  if (auto problem = event_problem(read.topic, read.event, limits); !problem.empty()) {
+  if ((seen & 4U) == 0) return bad_event(index, "`data` is missing.");
+  if (auto problem = event_problem(read.topic, read.event); !problem.empty()) {
     return bad_event(index, problem);
+  }
+  if (read.event.data.size() > limits.max_event_bytes) {
+    return fail("event_too_large", fmt::format("Event {}: the data must be at most {} bytes.",
+                                               index, limits.max_event_bytes));
   }
   return read;
 }

@@ -54,7 +54,7 @@ std::optional<HttpError> read_query(std::string_view raw, PublishQuery& out) {
       out.id = query.value();
     } else if (query.key() == "stream") {
       if (query.value() != "lines") {
-        return HttpError{400, "bad_stream", "stream= takes `lines` only."};
+        return HttpError{400, "bad_stream", "Parameter stream= takes `lines` only."};
       }
       out.lines = true;
     } else {
@@ -179,7 +179,7 @@ Task<void> publish_to_topic(Service& service, HttpExchange& exchange, std::strin
     co_return;
   }
   NewEvent event{.type = query.event, .data = {}, .key = query.id};
-  if (const auto problem = event_problem(*topic, event, limits); !problem.empty()) {
+  if (const auto problem = event_problem(*topic, event); !problem.empty()) {
     exchange.refuse(400, "bad_event", "The event is not valid: " + problem);
     co_return;
   }
@@ -221,7 +221,8 @@ Task<void> publish_batch(Service& service, HttpExchange& exchange) {
   BatchParser parser;
   auto events = parser.parse(*body, limits);
   if (!events) {
-    const bool large = events.error().code == "too_many_events";
+    const std::string_view code = events.error().code;
+    const bool large = code == "too_many_events" || code == "event_too_large";
     exchange.refuse(large ? 413 : 400, events.error().code, events.error().message);
     co_return;
   }

@@ -28,9 +28,10 @@ std::optional<Failure> add_topic(Subscription& wanted, std::string_view name,
                                  const Limits& limits) {
   const bool pattern = name.find('*') != std::string_view::npos;
   if (!is_valid_utf8(name) || !(pattern ? is_topic_pattern(name) : is_topic_name(name))) {
-    return Failure{400, "bad_topic",
-                   fmt::format("`{}` is no topic: 1 to {} bytes, without spaces or controls.",
-                               printable(name), kMostTopicBytes)};
+    return Failure{
+        400, "bad_topic",
+        fmt::format("Topic `{}` is not valid: 1 to {} bytes, without spaces or controls.",
+                    printable(name), kMostTopicBytes)};
   }
   auto& list = pattern ? wanted.patterns : wanted.topics;
   if (std::ranges::find(list, name) != list.end()) return {};
@@ -51,7 +52,7 @@ std::optional<Failure> add_types(Subscription& wanted, std::string_view list) {
     if (type.empty()) continue;
     if (!is_event_type(type) || wanted.types.size() >= kMostTypes) {
       return Failure{400, "bad_types",
-                     fmt::format("types= takes up to {} event types of at most "
+                     fmt::format("Parameter types= takes up to {} event types of at most "
                                  "128 bytes, separated by commas.",
                                  kMostTypes)};
     }
@@ -71,14 +72,14 @@ std::optional<Failure> read_request(const RequestHead& head, const Limits& limit
       failure = add_topic(wanted, query.value(), limits);
     } else if (query.key() == "types") {
       failure = add_types(wanted, query.value());
-    } else if (query.key() == "lastEventId") {
+    } else if (query.key() == "lastEventId" && !query.value().empty()) {
       wanted.from = Subscription::From::after_id;
       wanted.last_id = query.value().substr(0, kMostEchoedIdBytes);
     } else if (query.key() == "from" && wanted.from != Subscription::From::after_id) {
       if (query.value() == "earliest") {
         wanted.from = Subscription::From::earliest;
       } else if (query.value() != "latest") {
-        failure = Failure{400, "bad_from", "from= takes `earliest` or `latest`."};
+        failure = Failure{400, "bad_from", "Parameter from= takes `earliest` or `latest`."};
       }
     }
     if (failure) return failure;
@@ -138,7 +139,7 @@ Task<void> serve_events(Service& service, HttpExchange& exchange) {
   }
   if (wanted.topics.empty() && wanted.patterns.empty()) {
     exchange.refuse(400, "missing_topic",
-                    "Name at least one topic, such as /events?topic=news or /events?topic=jobs.*");
+                    "Name at least one topic, such as /events?topic=news or /events?topic=jobs.*.");
     co_return;
   }
   co_await serve(service, exchange, std::move(wanted), {});

@@ -161,7 +161,7 @@ def test_long_trailers_are_refused(server):
 
 ACCEPTED = {
     "coding in capitals": post("transfer-encoding: CHUNKED", body=b"5\r\nhello\r\n0\r\n\r\n"),
-    "blanks around a value": post("Content-Length: \t 5 \t", body=b"hello"),
+    "blanks around a value": post("Content-Length:   5  ", body=b"hello"),
     "no blank after the colon": post("Content-Length:5", body=b"hello"),
     "leading zeros": post("Content-Length: 005", body=b"hello"),
     "chunk size with zeros": post(CHUNKED, body=b"0005\r\nhello\r\n000\r\n\r\n"),
