@@ -1,6 +1,7 @@
 #include "core/topic_view.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ringcast {
 
@@ -15,6 +16,11 @@ TopicView::TopicView(TopicLink& link)
 }
 
 bool TopicView::refresh() {
+  advance();
+  return std::exchange(moved_, false);
+}
+
+void TopicView::advance() {
   const std::uint64_t kept = link_.oldest_serial.load(std::memory_order_acquire);
   while (oldest_->serial() < kept) {
     const Committed all = oldest_->committed();
@@ -32,18 +38,17 @@ bool TopicView::refresh() {
   }
   const Committed now = newest_->committed();
   note(now);
-  const bool moved = newest_ != was || now.records != seen_.records;
+  moved_ |= newest_ != was || now.records != seen_.records;
   seen_ = now;
-  return moved;
 }
 
 Cursor TopicView::head() {
-  refresh();
+  advance();
   return {newest_, newest_->serial(), seen_.records, seen_.bytes, newest_number_};
 }
 
 Cursor TopicView::after(std::uint64_t number) {
-  refresh();
+  advance();
   for (Segment* segment = oldest_;; segment = segment->next()) {
     const Segment* const next = segment->next();  // before `committed`: then that is final
     const Committed readable = segment->committed();

@@ -30,7 +30,8 @@ class TopicView : public ListHook {
   const std::string& name() const { return link_.topic.name(); }
   TopicLink& link() { return link_; }
 
-  // Looks at what the home has done: advances head and tail. True if the head moved.
+  // Looks at what the home has done: advances head and tail. True if the head moved since this was
+  // asked last, even if head() or after() has seen it in between.
   bool refresh();
 
   Cursor head();
@@ -69,10 +70,13 @@ class TopicView : public ListHook {
     std::uint32_t sends;
   };
 
+  void advance();
+
   TopicLink& link_;
   Segment* oldest_;  // the first that the home still has for us
   Segment* newest_;
   Committed seen_;
+  bool moved_ = false;             // and refresh() has not told yet
   std::uint64_t newest_number_;    // the last that was seen committed
   std::uint64_t gone_number_ = 0;  // the last in the segments that are gone
   std::vector<Pin> pins_;
