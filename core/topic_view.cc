@@ -27,8 +27,8 @@ void TopicView::advance() {
     if (all.records > 0) gone_number_ = oldest_->record(all.records - 1).number;
     oldest_ = oldest_->next();
   }
-  if (newest_->serial() < oldest_->serial()) newest_ = oldest_;
   const Segment* const was = newest_;
+  if (newest_->serial() < oldest_->serial()) newest_ = oldest_;
   const auto note = [this](const Committed& in) {
     if (in.records > 0) newest_number_ = newest_->record(in.records - 1).number;
   };
