@@ -147,9 +147,12 @@ void append_json_string(std::string& out, std::string_view text) {
 }
 
 void append_gap(std::string& out, const Gap& gap, std::string_view resume_id, const EventIds& ids) {
-  out += "id: ";
-  out += resume_id;
-  out += "\nevent: gap\ndata: {\"requested\":";
+  if (!resume_id.empty()) {
+    out += "id: ";
+    out += resume_id;
+    out += '\n';
+  }
+  out += "event: gap\ndata: {\"requested\":";
   append_json_string(out, gap.requested);
   out += ",\"earliest\":";
   if (gap.earliest == 0) {

@@ -44,7 +44,8 @@ struct Gap {
   std::uint64_t earliest;  // the number of the first event that follows; 0 if there is none
 };
 
-// Appends a `gap` event whose id is `resume_id`: resuming from there is no gap again.
+// Appends a `gap` event whose id is `resume_id`: resuming from there is no gap again. Without one
+// (empty) the client keeps the id it has.
 void append_gap(std::string& out, const Gap& gap, std::string_view resume_id, const EventIds& ids);
 
 // Appends a JSON string literal; bytes that are not valid UTF-8 become U+FFFD.

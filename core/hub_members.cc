@@ -217,7 +217,9 @@ void Hub::join_merge(Subscriber& subscriber, Subscription& subscription,
   }
   for (const Start& gap : gaps) {
     counters.gaps[static_cast<std::size_t>(gap.what.reason)].add();
-    append_gap(subscription.head, gap.what, merge.resume_id(fabric_.ids), fabric_.ids);
+    // Only the last one moves the client on: if it breaks off before, it is told all of them again.
+    const std::string resume = &gap == &gaps.back() ? merge.resume_id(fabric_.ids) : std::string{};
+    append_gap(subscription.head, gap.what, resume, fabric_.ids);
   }
   if (!merge.patterns.empty()) merges_with_patterns_.push_back(&subscriber);
 }
