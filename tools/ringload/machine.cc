@@ -40,6 +40,14 @@ void add_descendants(pid_t pid, std::vector<pid_t>& found) {
   }
 }
 
+void add_schedstat(const std::string& path, CpuTime& total) {
+  std::ifstream file(path);
+  CpuTime time;
+  if (!(file >> time.ran_ns >> time.waited_ns)) return;
+  total.ran_ns += time.ran_ns;
+  total.waited_ns += time.waited_ns;
+}
+
 }  // namespace
 
 std::vector<pid_t> with_descendants(const std::vector<pid_t>& pids) {
@@ -48,16 +56,19 @@ std::vector<pid_t> with_descendants(const std::vector<pid_t>& pids) {
   return found;
 }
 
-std::uint64_t cpu_ns(const std::vector<pid_t>& pids) {
-  std::uint64_t total = 0;
+CpuTime cpu_time(const std::vector<pid_t>& pids) {
+  CpuTime total;
   for (const pid_t pid : with_descendants(pids)) {
-    for (const std::string& task : tasks(pid)) {
-      std::ifstream file(task + "/schedstat");
-      std::uint64_t on_cpu_ns = 0;
-      if (file >> on_cpu_ns) total += on_cpu_ns;
-    }
+    for (const std::string& task : tasks(pid)) add_schedstat(task + "/schedstat", total);
   }
   return total;
+}
+
+CpuTime own_cpu_time() {
+  CpuTime own;
+  add_schedstat("/proc/thread-self/schedstat", own);
+  own.ran_ns = own_cpu_ns();
+  return own;
 }
 
 Memory memory(const std::vector<pid_t>& pids) {

@@ -15,12 +15,18 @@ struct Memory {
   std::uint64_t anon_bytes = 0;
 };
 
+struct CpuTime {
+  std::uint64_t ran_ns = 0;
+  std::uint64_t waited_ns = 0;  // ready to run, while others had the core
+};
+
 // Of the processes and all their descendants; of those that are gone: nothing.
 std::vector<pid_t> with_descendants(const std::vector<pid_t>& pids);
-std::uint64_t cpu_ns(const std::vector<pid_t>& pids);
+CpuTime cpu_time(const std::vector<pid_t>& pids);
 Memory memory(const std::vector<pid_t>& pids);
 
-std::uint64_t own_cpu_ns();  // of this thread
+CpuTime own_cpu_time();      // of this thread
+std::uint64_t own_cpu_ns();  // the same's ran_ns, cheaper and exact
 
 // Packets that the kernel dropped because a core's input queue was full, since the system started.
 std::uint64_t backlog_drops();

@@ -30,7 +30,7 @@ void Pacer::connect() {
 }
 
 void Pacer::start(std::int64_t now_ns) {
-  running_ = true;
+  phase_ = Phase::running;
   start_ns_ = now_ns;
   const double readers_per_topic = static_cast<double>(fleet_.readers()) / options_.topics;
   allowance_ = static_cast<std::int64_t>((options_.window - 1) * readers_per_topic);
@@ -41,7 +41,7 @@ void Pacer::step(std::int64_t now_ns) {
     retries_.front().publisher->retry();
     retries_.pop_front();
   }
-  if (!running_) return;
+  if (phase_ != Phase::running) return;
   options_.mode == Mode::open ? step_open(now_ns) : step_closed(now_ns);
 }
 
@@ -84,7 +84,7 @@ std::int64_t Pacer::intended_ns(std::uint64_t event) const {
 
 std::int64_t Pacer::next_ns() const {
   std::int64_t next = -1;
-  if (running_ && options_.mode == Mode::open) next = intended_ns(next_event_);
+  if (phase_ == Phase::running && options_.mode == Mode::open) next = intended_ns(next_event_);
   if (!retries_.empty() && (next < 0 || retries_.front().at_ns < next)) {
     next = retries_.front().at_ns;
   }
@@ -94,10 +94,10 @@ std::int64_t Pacer::next_ns() const {
 void Pacer::on_free(Publisher& publisher) {
   if (options_.mode == Mode::closed) {
     free_.push_back(&publisher);
-  } else if (running_ && sent_[publisher.index()] < due_[publisher.index()]) {
+  } else if (sent_[publisher.index()] < due_[publisher.index()]) {
     send(publisher, loop_.now_ns() - arrivals_.origin_ns, late_by_answers_);
   }
-  if (!running_ && publisher.answered() == 0) connected_ += 1;
+  if (phase_ == Phase::connecting) ++connected_;
 }
 
 void Pacer::on_answer(Publisher&, std::int64_t took_ns) {

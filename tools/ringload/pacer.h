@@ -39,13 +39,18 @@ class Pacer final : public PublisherOwner {
 
   // Times are ns since the start of the run.
   void start(std::int64_t now_ns);
-  void stop() { running_ = false; }
+  // No more events become due; those that are (open loop) are still sent.
+  void stop() { phase_ = Phase::stopped; }
   void step(std::int64_t now_ns);  // once a turn
   std::int64_t next_ns() const;    // when step() has something to do; -1: nothing by the clock
 
   std::uint64_t published() const { return published_; }  // sent
   std::uint64_t answered() const { return answered_; }
   bool all_answered() const { return published_ == answered_ || failed_ != 0; }
+  // Open loop: events that are due, and not sent because their publisher waits for an answer.
+  std::uint64_t unsent() const {
+    return options_.mode == Mode::open ? next_event_ - published_ : 0;
+  }
   // Deliveries still to come.
   std::int64_t outstanding() const;
   // Events that no subscriber has got, as far as the end of the run tells.
@@ -61,6 +66,7 @@ class Pacer final : public PublisherOwner {
 
  private:
   static constexpr std::int64_t kRetryNs = 10'000'000;
+  enum class Phase : std::uint8_t { connecting, running, stopped };
   struct Retry {
     Publisher* publisher;
     std::int64_t at_ns;
@@ -89,7 +95,7 @@ class Pacer final : public PublisherOwner {
   std::vector<std::uint64_t> due_;   // per publisher: its events due (open loop)
   std::deque<Publisher*> free_;      // closed loop
   std::deque<Retry> retries_;
-  bool running_ = false;
+  Phase phase_ = Phase::connecting;
   std::int64_t start_ns_ = 0;
   std::uint64_t next_event_ = 0;  // open loop: the first that is not yet due
   std::int64_t allowance_ = 0;    // closed loop: deliveries that may be outstanding

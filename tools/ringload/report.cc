@@ -35,6 +35,9 @@ std::string quoted(std::string_view text) {
 }
 
 std::string json_of(const LatencySummary& latency) {
+  if (latency.count == 0) {
+    return R"({"p50":null,"p90":null,"p99":null,"p999":null,"max":null,"mean":null})";
+  }
   return fmt::format(
       R"({{"p50":{:.3f},"p90":{:.3f},"p99":{:.3f},"p999":{:.3f},"max":{:.3f},"mean":{:.3f}}})",
       latency.p50_us, latency.p90_us, latency.p99_us, latency.p999_us, latency.max_us,
@@ -54,6 +57,7 @@ std::string server_json(const Report& report) {
 }
 
 std::string text_of(const LatencySummary& latency) {
+  if (latency.count == 0) return "none of the time measured";
   return fmt::format("p50 {}  p90 {}  p99 {}  p99.9 {}  max {}", human_us(latency.p50_us),
                      human_us(latency.p90_us), human_us(latency.p99_us), human_us(latency.p999_us),
                      human_us(latency.max_us));
@@ -131,9 +135,11 @@ std::string to_json(const Options& options, const Report& report) {
                      report.receives, report.client_bound());
   out += fmt::format(
       R"("errors":{{"subscribers_failed":{},"subscribers_lost":{},"publishers_failed":{},)"
-      R"("refused":{}}},"netdev_dropped":{},"steal_share":{:.4f},"warnings":[{}]}})",
+      R"("refused":{},"unsent":{}}},"waited_s":{{"server":{:.6f},"client":{:.6f}}},)"
+      R"("netdev_dropped":{},"steal_share":{:.4f},"warnings":[{}]}})",
       report.subscribers_failed, report.subscribers_lost, report.publishers_failed, report.refused,
-      report.netdev_dropped, report.steal_share, warnings);
+      report.unsent, report.server_waited_s, report.client_waited_s, report.netdev_dropped,
+      report.steal_share, warnings);
   return out + "\n";
 }
 

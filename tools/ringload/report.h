@@ -25,7 +25,9 @@ struct Report {
   std::uint64_t published = 0;
   std::uint64_t delivered = 0;
   double server_cpu_s = 0;
-  double client_cpu_s = 0;  // without waiting for the clock in a loop
+  double client_cpu_s = 0;     // without waiting for the clock in a loop
+  double server_waited_s = 0;  // its threads were ready to run, and others had the core
+  double client_waited_s = 0;
   std::uint64_t receives = 0;
   std::uint64_t netdev_dropped = 0;
   double steal_share = 0;
@@ -36,6 +38,7 @@ struct Report {
   std::uint64_t out_of_order = 0;
   std::uint64_t gaps = 0;
   std::uint64_t refused = 0;
+  std::uint64_t unsent = 0;  // due, never sent
   std::uint32_t subscribers_ready = 0;
   std::uint32_t subscribers_failed = 0;
   std::uint32_t subscribers_lost = 0;

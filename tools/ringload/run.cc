@@ -28,6 +28,11 @@ std::uint16_t random_run() { return static_cast<std::uint16_t>(std::random_devic
 
 std::int64_t to_ns(double seconds) { return static_cast<std::int64_t>(seconds * 1e9); }
 
+// What a counter of nanoseconds has grown by; those of threads that ended are gone from it.
+double seconds(std::uint64_t from_ns, std::uint64_t to_ns) {
+  return to_ns > from_ns ? static_cast<double>(to_ns - from_ns) / 1e9 : 0;
+}
+
 LatencySummary summarise(const Histogram& histogram) {
   const auto us = [&](double share) {
     return static_cast<double>(histogram.percentile_ns(share)) / 1000;
@@ -136,9 +141,8 @@ void Run::turn(std::int64_t until_ns) {
   const std::int64_t wait = wake - now;
   const bool exact = wake == due;
   if (exact && wait <= kSpinNs) {
-    if (loop_->turn(0) == 0) {
-      waiting_cpu_ns_ += static_cast<std::uint64_t>(std::max<std::int64_t>(now_ns() - now, 0));
-    }
+    const std::uint64_t before = own_cpu_ns();
+    if (loop_->turn(0) == 0) waiting_cpu_ns_ += own_cpu_ns() - before;
   } else {
     loop_->turn(std::max<std::int64_t>(exact ? wait - kSpinNs : wait, 0));
   }
@@ -180,7 +184,7 @@ void Run::drain() {
   std::int64_t quiet_since = now_ns();
   std::uint64_t bytes = arrivals_.bytes;
   while (now_ns() < end) {
-    if (pacer_.outstanding() <= 0 && pacer_.all_answered()) break;
+    if (pacer_.outstanding() <= 0 && pacer_.all_answered() && pacer_.unsent() == 0) break;
     turn(now_ns() + kTickNs);
     if (arrivals_.bytes != bytes) {
       bytes = arrivals_.bytes;
@@ -208,12 +212,14 @@ void Run::show_progress() {
 }
 
 Run::Sample Run::sample() const {
+  CpuTime own = own_cpu_time();
+  own.ran_ns -= waiting_cpu_ns_;
   return {.at_ns = now_ns(),
           .answered = pacer_.answered(),
           .delivered = arrivals_.totals.delivered,
           .receives = arrivals_.receives,
-          .server_cpu_ns = cpu_ns(options_.server_pids),
-          .own_cpu_ns = own_cpu_ns() - waiting_cpu_ns_,
+          .server = cpu_time(options_.server_pids),
+          .own = own,
           .drops = backlog_drops(),
           .ticks = cpu_ticks()};
 }
@@ -224,8 +230,10 @@ void Run::fill(Report& report, const Sample& from, const Sample& to) const {
   report.delivered = to.delivered - from.delivered;
   report.receives = to.receives - from.receives;
   report.server_known = !options_.server_pids.empty();
-  report.server_cpu_s = static_cast<double>(to.server_cpu_ns - from.server_cpu_ns) / 1e9;
-  report.client_cpu_s = static_cast<double>(to.own_cpu_ns - from.own_cpu_ns) / 1e9;
+  report.server_cpu_s = seconds(from.server.ran_ns, to.server.ran_ns);
+  report.server_waited_s = seconds(from.server.waited_ns, to.server.waited_ns);
+  report.client_cpu_s = seconds(from.own.ran_ns, to.own.ran_ns);
+  report.client_waited_s = seconds(from.own.waited_ns, to.own.waited_ns);
   report.netdev_dropped = to.drops - from.drops;
   const std::uint64_t ticks = to.ticks.total - from.ticks.total;
   if (ticks != 0) {
@@ -238,6 +246,7 @@ void Run::fill(Report& report, const Sample& from, const Sample& to) const {
   report.out_of_order = arrivals_.totals.out_of_order;
   report.gaps = arrivals_.gaps;
   report.refused = pacer_.refused();
+  report.unsent = pacer_.unsent();
   report.subscribers_ready = static_cast<std::uint32_t>(fleet_.ready() - fleet_.slow_ready());
   report.subscribers_failed = static_cast<std::uint32_t>(fleet_.failed());
   report.subscribers_lost = static_cast<std::uint32_t>(fleet_.lost());
@@ -294,6 +303,18 @@ void Run::warn(Report& report) const {
   if (backlog >= 0 && backlog < wanted && options_.mode != Mode::idle) {
     add("net.core.netdev_max_backlog is {}, below two packets per subscriber ({})", backlog,
         wanted);
+  }
+  if (pacer_.unsent() != 0) {
+    add("{} events that were due were never sent: the publishers cannot keep up, and the latencies "
+        "lack what these would have added",
+        pacer_.unsent());
+  }
+  const double disturbed_s = std::max(report.client_waited_s, report.server_waited_s);
+  if (disturbed_s > 0.05 * report.seconds) {
+    add("other processes had the cores while the client ({:.0f} % of the time) or the server "
+        "({:.0f} %) were ready to run: the figures are of a busy machine",
+        100 * report.client_waited_s / report.seconds,
+        100 * report.server_waited_s / report.seconds);
   }
   if (report.steal_share > 0.01) {
     add("{:.1f} % of the machine's time was taken by its host", 100 * report.steal_share);

@@ -38,8 +38,8 @@ class Run {
     std::uint64_t answered = 0;
     std::uint64_t delivered = 0;
     std::uint64_t receives = 0;
-    std::uint64_t server_cpu_ns = 0;
-    std::uint64_t own_cpu_ns = 0;
+    CpuTime server;
+    CpuTime own;
     std::uint64_t drops = 0;
     CpuTicks ticks;
   };
