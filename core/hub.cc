@@ -174,8 +174,11 @@ bool Hub::start_range(Subscriber& subscriber) {
     lagged(subscriber, view, cursor);
     return false;
   }
-  const Committed readable = view.readable(cursor);
+  Committed readable = view.readable(cursor);
   if (cursor.record >= readable.records) return false;
+  if (readable.bytes - cursor.offset > options_.send_bytes) {
+    readable = cursor.segment->up_to(cursor.offset + options_.send_bytes, cursor.record, readable);
+  }
   subscriber.in_flight_record = readable.records;
   subscriber.in_flight_number = cursor.segment->record(readable.records - 1).number;
   view.pin(cursor.serial);

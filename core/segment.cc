@@ -32,6 +32,21 @@ std::uint32_t Segment::first_after(std::uint64_t number, std::uint32_t records) 
   return low;
 }
 
+Committed Segment::up_to(std::uint32_t most_end, std::uint32_t from,
+                         const Committed& committed) const {
+  std::uint32_t low = from + 1;
+  std::uint32_t high = committed.records;
+  while (low < high) {
+    const std::uint32_t middle = low + (high - low + 1) / 2;
+    if (record(middle - 1).end <= most_end) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return {low, record(low - 1).end};
+}
+
 char* Segment::reserve(std::uint32_t bytes) {
   const Committed at = committed_.load(std::memory_order_relaxed);
   const std::uint64_t needed =

@@ -52,6 +52,8 @@ class Segment {
   }
   // The first of the committed records whose number is greater; `committed.records` if none is.
   std::uint32_t first_after(std::uint64_t number, std::uint32_t records) const;
+  // As much of `committed` as ends at or before `most_end`, but at least one record after `from`.
+  Committed up_to(std::uint32_t most_end, std::uint32_t from, const Committed& committed) const;
 
   // The home core: when an event was appended, in milliseconds since 1970.
   std::int64_t time_ms(std::uint32_t index) const { return base_time_ms_ + record(index).time_ms; }

@@ -61,7 +61,6 @@ struct Limits {
   uint64_t body_timeout_ms = 30'000;
   uint64_t idle_timeout_ms = 75'000;
   uint64_t send_timeout_ms = 30'000;
-  uint32_t max_pipelined = 64;
 
   bool operator==(const Limits&) const = default;
 };

@@ -114,8 +114,6 @@ constexpr auto kTable = std::to_array<ConfigKey>({
    "Keep-alive without a request; then the connection is closed."},
   {"limits.send_timeout_ms", "", kReload, time<kLimits, &Limits::send_timeout_ms>(1, 24 * kHour),
    "A send that makes no progress; then the connection is closed."},
-  {"limits.max_pipelined", "", kReload, number<kLimits, &Limits::max_pipelined>(1, 10'000),
-   "Requests read ahead on one connection."},
 
   {"history.bytes", "", kReload, bytes<kHistory, &HistoryLimits::bytes>(kKiB, 1024 * kGiB),
    "Kept per topic: at most so many bytes."},

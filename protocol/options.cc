@@ -25,6 +25,7 @@ std::uint64_t memory_for_logs(const Config& config) {
 HubOptions hub_options(const Config& config) {
   HubOptions options;
   options.sends_per_round = config.send.round;
+  options.send_bytes = config.send.max_bytes;
   options.merge_bytes = std::min(config.send.max_bytes, options.merge_bytes);
   options.heartbeat_ms = static_cast<std::uint32_t>(config.sse.heartbeat_ms);
   options.send_timeout_ms = static_cast<std::uint32_t>(config.limits.send_timeout_ms);
