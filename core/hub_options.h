@@ -7,6 +7,7 @@ namespace ringcast {
 
 struct HubOptions {
   std::uint32_t sends_per_round = 64;       // then completions are looked at
+  std::uint32_t send_bytes = 256 << 10;     // most bytes of history in one send
   std::uint32_t merge_bytes = 64 << 10;     // most bytes composed for one send
   std::uint32_t heartbeat_ms = 15'000;      // 0: none
   std::uint32_t send_timeout_ms = 30'000;   // a send that takes longer closes its subscriber
