@@ -1,0 +1,13 @@
+// The commands that talk to a server. Each adds itself; when it has run, exit_code is what the
+// program ends with.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace ringcast {
+
+void add_publish_command(CLI::App& app, int& exit_code);
+void add_subscribe_command(CLI::App& app, int& exit_code);
+void add_topics_command(CLI::App& app, int& exit_code);
+
+}  // namespace ringcast

@@ -1,0 +1,131 @@
+// ringcast: an event-streaming server and the commands to use it.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tools/ringcast/cli_client.h"
+#include "tools/ringcast/cli_commands.h"
+#include "tools/ringcast/serve.h"
+#include "tools/ringcast/version.h"
+
+namespace {
+
+using namespace ringcast;
+
+constexpr const char* kExamples = R"(Examples, each in a terminal of its own:
+  ringcast serve
+  ringcast subscribe machine
+  vmstat 1 | ringcast publish machine -
+  ringcast topics
+
+`ringcast COMMAND --help` explains a command, with examples.
+
+Exit status: 0 all went well, 1 it failed, 2 wrong usage. RINGCAST_URL names the server for all
+commands, RINGCAST_TOKEN the token it asks for.
+)";
+
+// Edits (insert, delete, replace) that turn one word into the other.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t n = 0; n <= b.size(); ++n) row[n] = n;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row[b.size()];
+}
+
+// ` Did you mean X?`, if one of the words is near.
+std::string suggestion(std::string_view word, const std::vector<std::string>& known) {
+  const std::string* best = nullptr;
+  std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 2) + 1;
+  for (const std::string& each : known) {
+    const bool begun = word.size() >= 3 && std::string_view(each).starts_with(word);
+    const std::size_t edits = begun ? 1 : distance(word, each);
+    if (edits < best_distance) {
+      best = &each;
+      best_distance = edits;
+    }
+  }
+  return best == nullptr ? "" : fmt::format(" Did you mean `{}`?", *best);
+}
+
+int complain_about_command(const CLI::App& app, std::string_view word) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  complain(fmt::format("There is no command `{}`.{} See ringcast --help.", word,
+                       suggestion(word, names)));
+  return kExitUsage;
+}
+
+// The first word that looks like an option but is none of this command.
+int complain_about_words(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  const std::vector<std::string> words = command.remaining();
+  const auto option = std::ranges::find_if(
+      words, [](const std::string& word) { return word.starts_with("-") && word != "--"; });
+  const std::string& word = option != words.end() ? *option : words.front();
+  const std::string name = word.substr(0, word.find('='));
+  const bool top = command.get_parent() == nullptr;
+  complain(fmt::format("`{}` is not expected {}.{} See ringcast {}--help.", name,
+                       top ? "before a command" : "here", suggestion(name, names),
+                       top ? "" : command.get_name() + " "));
+  return kExitUsage;
+}
+
+int explain(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+  for (const CLI::App* command : app.get_subcommands()) {
+    if (!command->remaining().empty()) return complain_about_words(*command);
+  }
+  if (!app.remaining().empty()) return complain_about_words(app);
+  const auto chosen = app.get_subcommands();
+  std::string sentence = error.what();
+  if (!sentence.ends_with('.')) sentence += '.';
+  complain(fmt::format("{} See ringcast{} --help.", sentence,
+                       chosen.empty() ? "" : " " + chosen.front()->get_name()));
+  return kExitUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Event streams with replayable history, over server-sent events.", "ringcast");
+  app.set_version_flag("--version", fmt::format("ringcast {}", kVersion));
+  app.require_subcommand(1);
+  app.footer(kExamples);
+  int exit_code = kExitOk;
+  try {
+    add_serve_command(app, exit_code);
+    add_publish_command(app, exit_code);
+    add_subscribe_command(app, exit_code);
+    add_topics_command(app, exit_code);
+    if (argc < 2) {
+      fmt::print(stderr, "{}", app.help());
+      return kExitUsage;
+    }
+    const std::string_view first = argv[1];
+    const auto known = [first](const CLI::App* command) { return command->get_name() == first; };
+    if (!first.starts_with('-') && app.get_subcommands(known).empty()) {
+      return complain_about_command(app, first);
+    }
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return explain(app, error);
+  }
+  return exit_code;
+}
