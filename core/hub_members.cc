@@ -359,9 +359,15 @@ void Hub::retire(TopicView& view) {
   std::unique_ptr<TopicView> owned = std::move(found->second);
   views_.erase(found);
   counters.views.set(views_.size());
-  Reactor& home = fabric_.shards[fabric_.home_of(view.name())]->reactor();
+  Shard& home = *fabric_.shards[fabric_.home_of(view.name())];
+  if (&home.reactor() == &reactor_) {
+    // At once: here an attach is not queued behind a message.
+    const std::unique_ptr<TopicLink> link(&view.link());
+    home.topics()->detach(*link);
+    return;
+  }
   auto message = std::make_unique<DetachMessage>(view.link(), reactor_, std::move(owned));
-  reactor_.send_to(home, *message.release());
+  reactor_.send_to(home.reactor(), *message.release());
 }
 
 }  // namespace ringcast

@@ -155,6 +155,18 @@ class Shard::WatchPattern final : public CoreCall {
   std::vector<TopicLink*> links_;
 };
 
+Task<Result<TopicView*>> Shard::follow(const std::string& name) {
+  Reactor& home = home_reactor(fabric_.home_of(name));
+  for (;;) {
+    if (TopicView* view = hub_.find_view(name)) co_return view;
+    auto link = co_await Attach(reactor_, home, name, reactor_.core());
+    if (!link) co_return std::unexpected(std::move(link.error()));
+    // While the answer was on its way, others may have used and left this link. It is still there,
+    // but the home has been asked to detach it; what is asked now gets there after that.
+    if ((*link)->view == nullptr || !(*link)->view->retired) co_return &hub_.view_of(**link);
+  }
+}
+
 Task<Result<void>> Shard::collect_views(const Subscription& subscription,
                                         std::vector<TopicView*>& views) {
   const auto hold = [&views](TopicView& view) {
@@ -163,20 +175,25 @@ Task<Result<void>> Shard::collect_views(const Subscription& subscription,
     views.push_back(&view);
   };
   for (const std::string& name : subscription.topics) {
-    TopicView* view = hub_.find_view(name);
-    if (view == nullptr) {
-      auto link =
-          co_await Attach(reactor_, home_reactor(fabric_.home_of(name)), name, reactor_.core());
-      if (!link) co_return std::unexpected(std::move(link.error()));
-      view = &hub_.view_of(**link);
-    }
-    hold(*view);
+    auto view = co_await follow(name);
+    if (!view) co_return std::unexpected(std::move(view.error()));
+    hold(**view);
   }
   for (const std::string& pattern : subscription.patterns) {
     for (unsigned home = 0; home < fabric_.homes(); ++home) {
       const auto links =
           co_await WatchPattern(reactor_, home_reactor(home), pattern, reactor_.core());
-      for (TopicLink* link : links) hold(hub_.view_of(*link));
+      std::vector<std::string> detaching;
+      for (TopicLink* link : links) {
+        if (link->view != nullptr && link->view->retired) {
+          detaching.push_back(link->view->name());
+        } else {
+          hold(hub_.view_of(*link));
+        }
+      }
+      for (const std::string& name : detaching) {
+        if (auto view = co_await follow(name)) hold(**view);
+      }
     }
   }
   co_return Result<void>{};

@@ -102,6 +102,7 @@ class Shard {
   class Describe;
 
   Reactor& home_reactor(unsigned home) { return fabric_.shards[home]->reactor(); }
+  Task<Result<TopicView*>> follow(const std::string& name);
   Task<Result<void>> collect_views(const Subscription& subscription,
                                    std::vector<TopicView*>& views);
   static void maintain(Timer& timer);
