@@ -63,7 +63,7 @@ class Hub final : public TurnHook {
 
   // Takes the socket over: from here on the hub serves it and closes it. `views` are those of
   // subscription.topics, followed by those that the patterns reach now; all are held by the caller.
-  void join(Descriptor fd, Subscription&& subscription, const std::vector<TopicView*>& views);
+  void join(Descriptor fd, Subscription&& subscription, std::vector<TopicView*> views);
 
   // Ends all streams as soon as they have everything, with a jittered `retry:`.
   void drain();
@@ -94,6 +94,7 @@ class Hub final : public TurnHook {
   Start start_of(TopicView& view, const Subscription& subscription, const ParsedId& parsed,
                  const Position& latest);
   Position latest_position() const;
+  void add_announced(const Subscription& subscription, std::vector<TopicView*>& views) const;
   void join_plain(Subscriber& subscriber, Subscription& subscription, TopicView& view);
   void join_merge(Subscriber& subscriber, Subscription& subscription,
                   const std::vector<TopicView*>& views);

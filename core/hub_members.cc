@@ -153,7 +153,21 @@ Hub::Start Hub::start_of(TopicView& view, const Subscription& subscription, cons
   return start;
 }
 
-void Hub::join(Descriptor fd, Subscription&& subscription, const std::vector<TopicView*>& views) {
+// Adds the topics that were announced while the homes answered one after the other: they came into
+// being after their home had answered, and before anybody here waited for them.
+void Hub::add_announced(const Subscription& subscription, std::vector<TopicView*>& views) const {
+  std::vector<TopicView*> had = views;
+  std::ranges::sort(had);
+  for (TopicView* view : view_list_) {
+    const bool wanted = std::ranges::any_of(subscription.patterns, [&](const std::string& pattern) {
+      return topic_matches(pattern, view->name());
+    });
+    if (wanted && !std::ranges::binary_search(had, view)) views.push_back(view);
+  }
+}
+
+void Hub::join(Descriptor fd, Subscription&& subscription, std::vector<TopicView*> views) {
+  if (!subscription.patterns.empty()) add_announced(subscription, views);
   Subscriber& subscriber = add(fd);
   if (subscription.plain()) {
     join_plain(subscriber, subscription, *views.front());
