@@ -40,7 +40,9 @@ struct Lists {
 
 thread_local Lists lists;
 
-[[maybe_unused]] constexpr std::size_t class_of(std::size_t bytes) { return (bytes + kStep - 1) / kStep - 1; }
+[[maybe_unused]] constexpr std::size_t class_of(std::size_t bytes) {
+  return (bytes + kStep - 1) / kStep - 1;
+}
 
 }  // namespace
 

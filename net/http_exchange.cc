@@ -69,8 +69,8 @@ Task<HttpResult<void>> HttpExchange::fill() {
     co_return std::unexpected(kBroken);
   }
   const HttpLimits& limits = connection_.server_.limits_;
-  const Received received =
-      co_await connection_.socket_.receive(connection_.after_ms(pauses_allowed_ ? 0 : limits.body_timeout_ms));
+  const Received received = co_await connection_.socket_.receive(
+      connection_.after_ms(pauses_allowed_ ? 0 : limits.body_timeout_ms));
   if (received.result() > 0) {
     connection_.in_.append(received.bytes());
     co_return HttpResult<void>{};

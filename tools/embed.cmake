@@ -1,6 +1,6 @@
-# Writes OUT, a header with the files of FILES (NAME=PATH pairs) as string constants:
+# Writes OUT, a source file with the files of FILES (NAME=PATH pairs) as string constants:
 #   cmake -DOUT=… "-DFILES=kName=path;…" -P embed.cmake
-set(text "#pragma once\n\n#include <string_view>\n\nnamespace ringcast {\n\n")
+set(text "#include <string_view>\n\nnamespace ringcast {\n\n")
 foreach(pair ${FILES})
   string(REGEX MATCH "^([^=]+)=(.+)$" pair "${pair}")
   set(name ${CMAKE_MATCH_1})
@@ -15,8 +15,9 @@ foreach(pair ${FILES})
     string(APPEND literal "    \"${piece}\"\n")
     math(EXPR at "${at} + 80")
   endwhile()
-  string(APPEND text "inline constexpr char ${name}Bytes[] =\n${literal};\n")
-  string(APPEND text "inline constexpr std::string_view ${name}(")
+  string(APPEND text "static constexpr char ${name}Bytes[] =\n${literal};\n")
+  string(APPEND text "extern const std::string_view ${name};\n")
+  string(APPEND text "const std::string_view ${name}(")
   string(APPEND text "${name}Bytes, sizeof ${name}Bytes - 1);\n\n")
 endforeach()
 string(APPEND text "}  // namespace ringcast\n")

@@ -1,8 +1,10 @@
 """Holds SSE subscriptions open and does nothing with them.
 
-Usage: idle_client.py PORT PATH COUNT SOURCE_ADDRESS. Prints a JSON line once all are answered (or have
+Usage: idle_client.py PORT PATH COUNT SOURCE_ADDRESS. Prints a JSON line once all are answered
+(or have
 failed), then one per line read from standard input, and ends at its end:
-{"open", "failed", "with_event", "error"}; with_event counts connections that got an event since the start.
+{"open", "failed", "with_event", "error"}; with_event counts connections that got an event since
+the start.
 """
 
 import errno

@@ -1,4 +1,5 @@
-"""Facts of the machine that belong beside every figure, and the one setting that may be changed for a run."""
+"""Facts of the machine that belong beside every figure, and the one setting that may be changed
+for a run."""
 
 import os
 import platform
@@ -63,15 +64,19 @@ def backlog_warning(value):
     if value >= WANTED_BACKLOG:
         return None
     return (
-        f"net.core.netdev_max_backlog is {value}: longer bursts over loopback are dropped and resent "
+        f"net.core.netdev_max_backlog is {value}: longer bursts over loopback are "
+        f"dropped and resent "
         f"late, for every server alike (--raise-backlog sets {WANTED_BACKLOG} for this run)"
     )
 
 
 class Disturbance:
-    """How much of the machine's cores others used meanwhile: a share of all cores, known after the block.
+    """How much of the machine's cores others used meanwhile: a share of all cores, known after
+    the block.
 
-    Our own part is what we and the children we have waited for have used, so children must have ended."""
+    Our own part is what we and the children we have waited for have used, so children must have
+    ended.
+    """
 
     def __enter__(self):
         self.start = self.now()

@@ -1,4 +1,5 @@
-"""One run of one subject in one scenario. Every function returns {metric: number} or raises Failure."""
+"""One run of one subject in one scenario. Every function returns {metric: number} or raises
+Failure."""
 
 import json
 import select
@@ -83,8 +84,9 @@ class Bench:
         if subject == "floor":
             return self.floor(scenario)
         name = subject.removesuffix(SLOW)
-        with Server(name, set(scenario.cores), self.children, self.options,
-                    scenario.descriptors) as server:
+        with Server(
+            name, set(scenario.cores), self.children, self.options, scenario.descriptors
+        ) as server:
             if scenario.idle:
                 return self.idle(scenario, server)
             return self.load(scenario, server, slow_readers=1 if subject.endswith(SLOW) else 0)
@@ -101,9 +103,18 @@ class Bench:
     def floor(self, scenario):
         path = self.folder / "floor.json"
         path.unlink(missing_ok=True)
-        command = [self.options.floor, *flags(scenario.floor), "--seconds", self.options.seconds,
-                   "--cpu", self.options.server_core, "--drain-cpu", self.options.client_core,
-                   "--json", path]
+        command = [
+            self.options.floor,
+            *flags(scenario.floor),
+            "--seconds",
+            self.options.seconds,
+            "--cpu",
+            self.options.server_core,
+            "--drain-cpu",
+            self.options.client_core,
+            "--json",
+            path,
+        ]
         cores = {self.options.server_core, self.options.client_core}
         self.run_program(command, cores, self.options.seconds + GRACE_S, "floor")
         result = read_json(path, "floor")
@@ -118,8 +129,13 @@ class Bench:
     def load(self, scenario, server, slow_readers):
         path = self.folder / "ringload.json"
         path.unlink(missing_ok=True)
-        values = {"ramp": 1000, **scenario.load, "warmup": self.options.warmup,
-                  "time": self.options.seconds, "cpu": self.options.client_core}
+        values = {
+            "ramp": 1000,
+            **scenario.load,
+            "warmup": self.options.warmup,
+            "time": self.options.seconds,
+            "cpu": self.options.client_core,
+        }
         if slow_readers:
             values["slow-readers"] = slow_readers
         command = [self.options.ringload, "sse", "--target", server.target(), *flags(values)]
@@ -197,8 +213,12 @@ class Bench:
     def holder(self, port, path, count, source):
         with (self.folder / "idle.log").open("ab") as log:
             return self.children.start(
-                [PYTHON, IDLE_CLIENT, port, path, count, source], {self.options.client_core}, log,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                [PYTHON, IDLE_CLIENT, port, path, count, source],
+                {self.options.client_core},
+                log,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
 
     @staticmethod
     def answer(holder, timeout_s):
@@ -210,8 +230,12 @@ class Bench:
 
     def deliver_one(self, server, publish, holders, wanted):
         """Publishes one event and returns how many of the idle subscribers it reached."""
-        request = urllib.request.Request(f"{server.url}{publish}", data=b"wake", method="POST",
-                                         headers={"Content-Type": "text/plain"})
+        request = urllib.request.Request(
+            f"{server.url}{publish}",
+            data=b"wake",
+            method="POST",
+            headers={"Content-Type": "text/plain"},
+        )
         try:
             urllib.request.urlopen(request, timeout=10).close()
         except OSError as error:
@@ -235,5 +259,7 @@ def check_programs(options, needs_load, needs_floor):
     wanted = [options.ringload] * needs_load + [options.floor] * needs_floor
     absent = [str(path) for path in wanted if not Path(path).exists()]
     if absent:
-        sys.exit(f"compare: not built: {', '.join(absent)}\n"
-                 "  Remedy: cmake --preset release && cmake --build --preset release")
+        sys.exit(
+            f"compare: not built: {', '.join(absent)}\n"
+            "  Remedy: cmake --preset release && cmake --build --preset release"
+        )

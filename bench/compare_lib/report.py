@@ -48,21 +48,30 @@ def summarize(samples):
         good = [run for run in runs if "failed" not in run]
         entry = {"runs": len(good), "failures": [run["failed"] for run in runs if "failed" in run]}
         for metric in sorted({name for run in good for name in run}):
-            values = [run[metric] for run in good if isinstance(run.get(metric), (int, float))
-                      and not isinstance(run.get(metric), bool)]
+            values = [
+                run[metric]
+                for run in good
+                if isinstance(run.get(metric), (int, float))
+                and not isinstance(run.get(metric), bool)
+            ]
             if values:
-                entry[metric] = {"median": statistics.median(values), "min": min(values),
-                                 "max": max(values)}
+                entry[metric] = {
+                    "median": statistics.median(values),
+                    "min": min(values),
+                    "max": max(values),
+                }
         summary[subject] = entry
     return summary
 
 
 def medians(summary):
-    """What claims are judged by. One wrong delivery in any run counts, so `wrong` is the worst run."""
+    """What claims are judged by. One wrong delivery in any run counts, so `wrong` is the worst
+    run."""
     figures = {}
     for subject, entry in summary.items():
-        figures[subject] = {name: value["median"] for name, value in entry.items()
-                            if isinstance(value, dict)}
+        figures[subject] = {
+            name: value["median"] for name, value in entry.items() if isinstance(value, dict)
+        }
         if "wrong" in entry:
             figures[subject]["wrong"] = entry["wrong"]["max"]
     return figures
@@ -76,12 +85,14 @@ def judge(scenario, summary):
             value = claim.value(figures)
         except (KeyError, TypeError, ValueError, ZeroDivisionError):
             value = None
-        judged.append({
-            "claim": claim.text,
-            "bound": claim.bound(),
-            "value": value,
-            "holds": None if value is None else claim.holds(value),
-        })
+        judged.append(
+            {
+                "claim": claim.text,
+                "bound": claim.bound(),
+                "value": value,
+                "holds": None if value is None else claim.holds(value),
+            }
+        )
     return judged
 
 
@@ -115,8 +126,10 @@ def table(scenario, summary):
             elif entry["runs"] == 1:
                 row.append(show(metric, value["median"]))
             else:
-                row.append(f"{show(metric, value['median'])} "
-                           f"({show(metric, value['min'])}..{show(metric, value['max'])})")
+                row.append(
+                    f"{show(metric, value['median'])} "
+                    f"({show(metric, value['min'])}..{show(metric, value['max'])})"
+                )
             if metric not in NO_RATIO:
                 row.append(ratio_text(metric, subject, summary))
         rows.append(row)
@@ -144,8 +157,10 @@ def notes(samples):
                 kind = re.sub(r"\d+", "N", text)
                 first, count = texts.get(kind, (text, 0))
                 texts[kind] = (first, count + 1)
-        worst = {part: max((run.get(part) or 0 for run in runs), default=0)
-                 for part in ("lost", "duplicates", "out_of_order", "netdev_dropped")}
+        worst = {
+            part: max((run.get(part) or 0 for run in runs), default=0)
+            for part in ("lost", "duplicates", "out_of_order", "netdev_dropped")
+        }
         for text, count in texts.values():
             if text.startswith("disturbed"):
                 share = max(run.get("others_share", 0) for run in runs)

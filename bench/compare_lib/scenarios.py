@@ -8,7 +8,8 @@ SLOW = "+slow"  # a subject "ringcast+slow" is ringcast with one subscriber that
 
 @dataclass(frozen=True)
 class Claim:
-    """A bound on a figure of medians. `value` takes {subject: {metric: median}} and raises KeyError or
+    """A bound on a figure of medians. `value` takes {subject: {metric: median}} and raises
+    KeyError or
     TypeError when a figure it needs is missing."""
 
     text: str
@@ -80,10 +81,16 @@ SCENARIOS = {
             {"subscribers": 1000, "publishers": 32, "topics": 1, "size": 128, "window": 64},
             {"subscribers": 1000, "size": 128},
             claims=(
-                Claim("deliveries/s, times nchan's",
-                      ratio("deliveries_per_s", "ringcast", "nchan"), at_least=25),
-                Claim("server CPU per delivery, of nchan's",
-                      ratio("cpu_ns", "ringcast", "nchan"), at_most=0.03),
+                Claim(
+                    "deliveries/s, times nchan's",
+                    ratio("deliveries_per_s", "ringcast", "nchan"),
+                    at_least=25,
+                ),
+                Claim(
+                    "server CPU per delivery, of nchan's",
+                    ratio("cpu_ns", "ringcast", "nchan"),
+                    at_most=0.03,
+                ),
                 NOTHING_LOST,
             ),
         ),
@@ -94,8 +101,11 @@ SCENARIOS = {
             {"subscribers": 1000, "publishers": 1, "topics": 1, "size": 128, "window": 64},
             {"subscribers": 1000, "size": 128},
             claims=(
-                Claim("deliveries/s, times nchan's",
-                      ratio("deliveries_per_s", "ringcast", "nchan"), at_least=4),
+                Claim(
+                    "deliveries/s, times nchan's",
+                    ratio("deliveries_per_s", "ringcast", "nchan"),
+                    at_least=4,
+                ),
                 NOTHING_LOST,
             ),
         ),
@@ -106,10 +116,16 @@ SCENARIOS = {
             {"subscribers": 1000, "publishers": 16, "topics": 1, "size": 128, "rate": 100},
             {"subscribers": 1000, "size": 128, "rate": 100},
             claims=(
-                Claim("server CPU per delivery, of the floor's send",
-                      ratio("cpu_ns", "ringcast", "floor"), at_most=1.15),
-                Claim("server CPU per delivery, of nchan's",
-                      ratio("cpu_ns", "ringcast", "nchan"), at_most=0.55),
+                Claim(
+                    "server CPU per delivery, of the floor's send",
+                    ratio("cpu_ns", "ringcast", "floor"),
+                    at_most=1.15,
+                ),
+                Claim(
+                    "server CPU per delivery, of nchan's",
+                    ratio("cpu_ns", "ringcast", "nchan"),
+                    at_most=0.55,
+                ),
                 Claim("p99, of nchan's", ratio("p99_us", "ringcast", "nchan"), at_most=0.6),
                 NOTHING_LOST,
             ),
@@ -131,10 +147,16 @@ SCENARIOS = {
             ("anon_per_subscriber", "held", "with_event"),
             idle=10_000,
             claims=(
-                Claim("bytes of user memory per subscriber",
-                      figure("anon_per_subscriber"), at_most=512),
-                Claim("subscribers that got the event at the end",
-                      figure("with_event"), at_least=10_000),
+                Claim(
+                    "bytes of user memory per subscriber",
+                    figure("anon_per_subscriber"),
+                    at_most=512,
+                ),
+                Claim(
+                    "subscribers that got the event at the end",
+                    figure("with_event"),
+                    at_least=10_000,
+                ),
             ),
         ),
         Scenario(
@@ -147,16 +169,25 @@ SCENARIOS = {
             peers=(),
             claims=(
                 Claim("subscribers held", figure("held"), at_least=30_000),
-                Claim("subscribers that got the event at the end",
-                      figure("with_event"), at_least=30_000),
+                Claim(
+                    "subscribers that got the event at the end",
+                    figure("with_event"),
+                    at_least=30_000,
+                ),
             ),
         ),
         Scenario(
             "topics10k",
             "10,000 topics with a subscriber each, 128 bytes, 20,000 events/s in all",
             ("deliveries_per_s", "cpu_ns", "p99_us", "bytes_per_topic"),
-            {"subscribers": 10_000, "publishers": 64, "topics": 10_000, "size": 128,
-             "rate": 20_000, "ramp": 4000},
+            {
+                "subscribers": 10_000,
+                "publishers": 64,
+                "topics": 10_000,
+                "size": 128,
+                "rate": 20_000,
+                "ramp": 4000,
+            },
             peers=("nchan",),
             memory=True,
             claims=(
@@ -174,10 +205,16 @@ SCENARIOS = {
             slow_variant=True,
             memory=True,
             claims=(
-                Claim("p99 with the slow reader, of without",
-                      ratio("p99_us", "ringcast" + SLOW, "ringcast"), at_most=1.1),
-                Claim("bytes of user memory the slow reader adds",
-                      more("anon_growth", "ringcast" + SLOW, "ringcast"), at_most=1 << 20),
+                Claim(
+                    "p99 with the slow reader, of without",
+                    ratio("p99_us", "ringcast" + SLOW, "ringcast"),
+                    at_most=1.1,
+                ),
+                Claim(
+                    "bytes of user memory the slow reader adds",
+                    more("anon_growth", "ringcast" + SLOW, "ringcast"),
+                    at_most=1 << 20,
+                ),
                 NOTHING_LOST,
             ),
         ),

@@ -1,4 +1,5 @@
-"""The servers that are measured: how each is started, and that all are driven through one target file."""
+"""The servers that are measured: how each is started, and that all are driven through one target
+file."""
 
 import re
 import shutil
@@ -29,8 +30,15 @@ def free_port():
 
 def ringcast_command(port, _folder, cores, places):
     listed = ",".join(str(core) for core in sorted(cores))
-    return [places.ringcast, "serve", "--listen", f"127.0.0.1:{port}", "--cores", listed,
-            *places.ringcast_args]
+    return [
+        places.ringcast,
+        "serve",
+        "--listen",
+        f"127.0.0.1:{port}",
+        "--cores",
+        listed,
+        *places.ringcast_args,
+    ]
 
 
 def nchan_command(port, folder, cores, _places):
@@ -43,10 +51,29 @@ def nchan_command(port, folder, cores, _places):
 
 
 def fastapi_command(port, _folder, _cores, _places):
-    return [PYTHON, "-m", "uvicorn", "--app-dir", BENCH / "peers", "fastapi_app:app", "--host",
-            "127.0.0.1", "--port", port, "--loop", "uvloop", "--http", "httptools",
-            "--no-access-log", "--log-level", "warning", "--backlog", "4096",
-            "--timeout-keep-alive", "3600"]
+    return [
+        PYTHON,
+        "-m",
+        "uvicorn",
+        "--app-dir",
+        BENCH / "peers",
+        "fastapi_app:app",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        port,
+        "--loop",
+        "uvloop",
+        "--http",
+        "httptools",
+        "--no-access-log",
+        "--log-level",
+        "warning",
+        "--backlog",
+        "4096",
+        "--timeout-keep-alive",
+        "3600",
+    ]
 
 
 def node_command(port, _folder, _cores, _places):
@@ -73,8 +100,12 @@ def missing(name, places):
         return "apt-get install nginx-light libnginx-mod-nchan"
     if name == "node":
         return None if shutil.which("node") else "apt-get install nodejs"
-    probe = subprocess.run([PYTHON, "-c", "import fastapi, uvicorn, uvloop, httptools"],
-                           capture_output=True, timeout=30, check=False)
+    probe = subprocess.run(
+        [PYTHON, "-c", "import fastapi, uvicorn, uvloop, httptools"],
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
     if probe.returncode == 0:
         return None
     return "apt-get install python3-fastapi python3-uvicorn python3-uvloop python3-httptools"
@@ -84,14 +115,23 @@ def version(name, places):
     commands = {
         "ringcast": [places.ringcast, "--version"],
         "nchan": ["dpkg-query", "-W", "-f", "nginx with nchan ${Version}", "libnginx-mod-nchan"],
-        "fastapi": [PYTHON, "-c", "import fastapi, uvicorn, platform; print('FastAPI', "
-                    "fastapi.__version__, 'Uvicorn', uvicorn.__version__, 'Python', "
-                    "platform.python_version())"],
+        "fastapi": [
+            PYTHON,
+            "-c",
+            "import fastapi, uvicorn, platform; print('FastAPI', "
+            "fastapi.__version__, 'Uvicorn', uvicorn.__version__, 'Python', "
+            "platform.python_version())",
+        ],
         "node": ["node", "--version"],
     }
     try:
-        done = subprocess.run([str(part) for part in commands[name]], capture_output=True,
-                              text=True, timeout=10, check=False)
+        done = subprocess.run(
+            [str(part) for part in commands[name]],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     lines = (done.stdout or done.stderr).strip().splitlines()
@@ -115,8 +155,9 @@ class Server:
     def __enter__(self):
         command = COMMANDS[self.name](self.port, self.folder, self.cores, self.places)
         try:
-            self.process = self.children.start(command, self.cores, self.log,
-                                               descriptors=self.descriptors)
+            self.process = self.children.start(
+                command, self.cores, self.log, descriptors=self.descriptors
+            )
             ready = wait_until(self.healthy, START_TIMEOUT_S)
         except OSError as error:
             self.clean()

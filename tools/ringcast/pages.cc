@@ -1,9 +1,11 @@
 #include "tools/ringcast/pages.h"
 
-// Written by the build from the files in tools/web: kIndexHtml, kAppJs, kStyleCss.
-#include "embedded_pages.h"
-
 namespace ringcast {
+
+// Written by the build from the files in tools/web.
+extern const std::string_view kIndexHtml;
+extern const std::string_view kAppJs;
+extern const std::string_view kStyleCss;
 
 std::vector<Page> embedded_pages() {
   return {{"/", "text/html; charset=utf-8", kIndexHtml},
