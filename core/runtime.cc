@@ -10,6 +10,7 @@
 #include <cstring>
 #include <optional>
 #include <thread>
+#include <utility>
 
 namespace ringcast {
 namespace {
@@ -48,7 +49,6 @@ struct Runtime::StopMessage : Message {
       : Message([](Message& self) { static_cast<StopMessage&>(self).target.stop(); }),
         target(reactor) {}
   Reactor& target;
-  std::atomic<bool> sent{false};
 };
 
 Runtime::Runtime(RuntimeOptions options) : options_(std::move(options)) {}
@@ -90,7 +90,9 @@ Result<void> Runtime::run(const CoreMain& main, const CoreMain& finish) {
     const bool all = std::ranges::none_of(errors, [](const auto& e) { return e.has_value(); });
     if (index == 0 && all) {
       Reactor::connect(reactors_);
+      const std::lock_guard lock(stop_mutex_);
       for (Reactor* each : reactors_) stops_.push_back(std::make_unique<StopMessage>(*each));
+      if (stop_asked_) post_stops();
     }
     gate.arrive_and_wait();
     if (all) {
@@ -99,6 +101,11 @@ Result<void> Runtime::run(const CoreMain& main, const CoreMain& finish) {
       reactor->run();
       gate.arrive_and_wait();  // messages of others may still point here
       if (finish) finish(*reactor);
+      if (index == 0) {
+        // Whoever is still inside stop() is awaited; who comes later finds no reactor any more.
+        const std::lock_guard lock(stop_mutex_);
+        stops_.clear();
+      }
       gate.arrive_and_wait();  // what finishes may still refer to other cores
     }
   };
@@ -113,9 +120,13 @@ Result<void> Runtime::run(const CoreMain& main, const CoreMain& finish) {
 }
 
 void Runtime::stop() {
-  for (auto& message : stops_) {
-    if (!message->sent.exchange(true)) message->target.post(*message);
-  }
+  const std::lock_guard lock(stop_mutex_);
+  if (std::exchange(stop_asked_, true)) return;
+  post_stops();
+}
+
+void Runtime::post_stops() {
+  for (const auto& message : stops_) message->target.post(*message);
 }
 
 Result<std::vector<unsigned>> parse_cores(std::string_view text) {

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,7 @@ class Runtime {
   std::size_t cores() const { return options_.cores.size(); }
   // `finish` runs on each core's thread after every core has stopped, before its reactor goes.
   Result<void> run(const CoreMain& main, const CoreMain& finish = {});
-  // Makes every reactor stop; from any thread, also from a reactor's.
+  // Makes every reactor stop; from any thread, also from a reactor's, and also before run().
   void stop();
   Reactor& reactor(std::size_t core) { return *reactors_[core]; }
   const std::vector<std::string>& notes() const { return notes_; }
@@ -40,10 +41,13 @@ class Runtime {
  private:
   struct StopMessage;
   explicit Runtime(RuntimeOptions options);
+  void post_stops();
 
   RuntimeOptions options_;
   std::vector<Reactor*> reactors_;
-  std::vector<std::unique_ptr<StopMessage>> stops_;
+  std::mutex stop_mutex_;
+  bool stop_asked_ = false;
+  std::vector<std::unique_ptr<StopMessage>> stops_;  // while there are reactors
   std::vector<std::string> notes_;
 };
 
