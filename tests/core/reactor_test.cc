@@ -190,7 +190,7 @@ TEST_F(ReactorTest, DeadlineAndCancelOnTheRealKernel) {
   Scope scope(*reactor_);
   std::int32_t timed_result = 1;
   std::int32_t cancelled_result = 1;
-  const std::int64_t begin = reactor_->driver().now_ns();
+  const std::int64_t begin = reactor_->now_ns();
   scope.spawn(receive_once(Socket(scope, Descriptor::ordinary(timed.server)),
                            reactor_->now_ns() + 30 * kMs, &timed_result));
   scope.spawn(
@@ -368,7 +368,7 @@ TEST_F(ReactorTest, TimersEndTheWait) {
   open();
   Scope scope(*reactor_);
   bool done = false;
-  const std::int64_t begin = reactor_->driver().now_ns();
+  const std::int64_t begin = reactor_->now_ns();
   scope.spawn(sleep_once(&scope, 40 * kMs, &done));
   int turns = 0;
   while (!done) {

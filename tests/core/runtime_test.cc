@@ -94,6 +94,29 @@ TEST(Runtime, Stop_mt_FromAForeignThreadWakesSleepingCores) {
   });
 }
 
+TEST(Runtime, StopBeforeRun_mt_IsNotForgotten) {
+  auto runtime = Runtime::create({.cores = {0, 1}, .uring = {.entries = 64, .recv_buffers = 4}});
+  ASSERT_TRUE(runtime);
+  (*runtime)->stop();
+  on_own_thread([&] { EXPECT_TRUE((*runtime)->run([](Reactor&) {})); });
+  (*runtime)->stop();  // nobody is there
+}
+
+TEST(Runtime, Stop_mt_MayStillBeUnderWayWhenTheCoresAreDone) {
+  for (int round = 0; round < 50; ++round) {
+    auto runtime = Runtime::create({.cores = {0, 1}, .uring = {.entries = 8, .recv_buffers = 1}});
+    ASSERT_TRUE(runtime);
+    on_own_thread([&] {
+      std::vector<std::thread> stoppers;
+      EXPECT_TRUE((*runtime)->run([&](Reactor& reactor) {
+        if (reactor.core() != 0) return;
+        for (int i = 0; i < 3; ++i) stoppers.emplace_back([&] { (*runtime)->stop(); });
+      }));
+      for (std::thread& stopper : stoppers) stopper.join();
+    });
+  }
+}
+
 TEST(Runtime, ACoreThatCannotStart_mt_StopsAll) {
 #if __has_feature(undefined_behavior_sanitizer)
   GTEST_SKIP() << "its checks of types need descriptors themselves";
