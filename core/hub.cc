@@ -50,6 +50,7 @@ bool Hub::run_turn() {
     look_at(*view);
   }
   marked_.clear();
+  announced_ = watermarks_;
   std::uint32_t budget = options_.sends_per_round;
   std::size_t merges = budget;  // one that cannot go on yet is tried once a turn
   while (budget > 0) {
@@ -58,7 +59,7 @@ bool Hub::run_turn() {
       --merges;
       if (start(*merge)) --budget;
     }
-    TopicView* view = active_.pop_front();
+    TopicView* view = budget > 0 ? active_.pop_front() : nullptr;
     if (view != nullptr) {
       Subscriber* next = view->ready.pop_front();
       if (next != nullptr && start(*next)) --budget;

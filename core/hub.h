@@ -93,7 +93,8 @@ class Hub final : public TurnHook {
   };
   Start start_of(TopicView& view, const Subscription& subscription, const ParsedId& parsed,
                  const Position& latest);
-  Position latest_position() const;
+  Position latest_position() const;     // of everything that is published
+  Position announced_position() const;  // of what this core has been told of
   void add_announced(const Subscription& subscription, std::vector<TopicView*>& views) const;
   void join_plain(Subscriber& subscriber, Subscription& subscription, TopicView& view);
   void join_merge(Subscriber& subscriber, Subscription& subscription,
@@ -132,6 +133,7 @@ class Hub final : public TurnHook {
   bool draining_ = false;
   std::minstd_rand jitter_;
   std::array<std::uint64_t, kMostHomes> watermarks_{};  // as of before this turn's messages
+  std::array<std::uint64_t, kMostHomes> announced_{};   // everything up to here was looked at
   std::unordered_map<std::string_view, std::unique_ptr<TopicView>> views_;
   std::vector<TopicView*> marked_;
   List<TopicView> active_;  // with somebody ready

@@ -124,6 +124,15 @@ Position Hub::latest_position() const {
   return position;
 }
 
+Position Hub::announced_position() const {
+  Position position;
+  for (unsigned home = 0; home < fabric_.homes(); ++home) {
+    // A home's first number, where it has not been heard of: never zero.
+    position.number[home] = std::max<std::uint64_t>(announced_[home], fabric_.homes() + home);
+  }
+  return position;
+}
+
 Hub::Start Hub::start_of(TopicView& view, const Subscription& subscription, const ParsedId& parsed,
                          const Position& latest) {
   if (subscription.from == Subscription::From::latest) return {.cursor = view.head()};
@@ -203,10 +212,13 @@ void Hub::join_merge(Subscriber& subscriber, Subscription& subscription,
   merge.types = std::move(subscription.types);
   const ParsedId parsed = fabric_.ids.parse(subscription.last_id);
   const Position latest = latest_position();
-  merge.position = latest;
+  // A topic that a pattern reaches may have been published to and not yet been announced here: its
+  // events must lie behind the position.
+  const Position announced = announced_position();
+  merge.position = announced;
   const bool resumes = subscription.from == Subscription::From::after_id;
   std::vector<Start> gaps;
-  std::array<std::uint64_t, kMostHomes> lowest = latest.number;
+  std::array<std::uint64_t, kMostHomes> lowest = announced.number;
   for (TopicView* view : views) {
     const unsigned home = fabric_.home_of(view->name());
     Start start = start_of(*view, subscription, parsed, latest);
