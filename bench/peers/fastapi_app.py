@@ -1,4 +1,5 @@
-"""FastAPI as a fan-out hub, the way its users write it: a queue per subscriber, a StreamingResponse over it.
+"""FastAPI as a fan-out hub, the way its users write it: a queue per subscriber, a
+StreamingResponse over it.
 
 Run by bench/compare: uvicorn --app-dir bench/peers fastapi_app:app --loop uvloop --http httptools
 """
