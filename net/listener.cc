@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 namespace ringcast {
 namespace {
@@ -14,6 +16,10 @@ namespace {
 constexpr int kBacklog = 4096;
 // How much may lie unsent in a socket: beyond, a slow reader costs its cursor only.
 constexpr int kNotSentLowWater = 128 << 10;
+// The kernel takes down the ring of a killed process some milliseconds after the process has ended,
+// and its listener only then: who starts the next one at once would find the address taken.
+constexpr int kFreeTries = 50;
+constexpr std::chrono::milliseconds kFreePause{10};
 
 int open_bound(const SocketAddress& address, bool shared) {
   const int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -58,7 +64,11 @@ std::unexpected<Error> explain(const SocketAddress& address, int error) {
 }  // namespace
 
 Result<void> check_free(const SocketAddress& address) {
-  const int fd = open_bound(address, false);
+  int fd = open_bound(address, false);
+  for (int tries = kFreeTries; fd == -EADDRINUSE && tries > 0; --tries) {
+    std::this_thread::sleep_for(kFreePause);
+    fd = open_bound(address, false);
+  }
   if (fd < 0) return explain(address, -fd);
   ::close(fd);
   return {};

@@ -21,6 +21,7 @@ namespace ringcast {
 // Port 0 takes a free one; the address is updated. Errors: address_in_use, listen_failed.
 Result<int> open_listener(SocketAddress& address, bool shared);
 // Fails if somebody else listens there: SO_REUSEPORT alone would silently share with a stranger.
+// Waits up to half a second for the address; blocks, so it is for the start only.
 Result<void> check_free(const SocketAddress& address);
 
 class Acceptor {
