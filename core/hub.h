@@ -61,6 +61,10 @@ class Hub final : public TurnHook {
   // One subscriber with this pattern is gone: the homes need not tell of new topics for its sake.
   void unwatch(const std::string& pattern);
 
+  // Subscriptions with patterns that wait for the homes' answers: until they join, no view retires,
+  // since it may be one that was announced for their sake.
+  unsigned joining_patterns = 0;
+
   // Takes the socket over: from here on the hub serves it and closes it. `views` are those of
   // subscription.topics, followed by those that the patterns reach now; all are held by the caller.
   void join(Descriptor fd, Subscription&& subscription, std::vector<TopicView*> views);

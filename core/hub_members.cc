@@ -368,7 +368,7 @@ void Hub::maintain() {
     checked_view_ = checked_view_ + 1 < view_list_.size() ? checked_view_ + 1 : 0;
     TopicView& view = *view_list_[checked_view_];
     const std::int64_t unused_ms = (reactor_.now_ns() - view.unused_since_ns) / 1'000'000;
-    if (view.subscribers == 0 && view.holds == 0 && !view.marked &&
+    if (view.subscribers == 0 && view.holds == 0 && !view.marked && joining_patterns == 0 &&
         unused_ms >= options_.view_linger_ms) {
       retire(view);
       if (view_list_.empty()) break;

@@ -202,6 +202,8 @@ Task<Result<void>> Shard::collect_views(const Subscription& subscription,
 Task<Result<void>> Shard::subscribe(Descriptor fd, Subscription subscription) {
   std::vector<TopicView*> views;
   views.reserve(subscription.topics.size());
+  const unsigned patterns = subscription.patterns.empty() ? 0 : 1;
+  hub_.joining_patterns += patterns;
   Result<void> result = co_await collect_views(subscription, views);
   if (result && views.size() > subscription.topics.size() + hub_.options().max_pattern_topics) {
     for (const std::string& pattern : subscription.patterns) hub_.unwatch(pattern);
@@ -210,6 +212,7 @@ Task<Result<void>> Shard::subscribe(Descriptor fd, Subscription subscription) {
                   "limits.max_pattern_topics allows.");
   }
   if (result) hub_.join(fd, std::move(subscription), views);
+  hub_.joining_patterns -= patterns;
   for (TopicView* view : views) --view->holds;
   co_return result;
 }
