@@ -53,7 +53,6 @@ void Scenario::choose_rules() {
     of.events = static_cast<std::uint64_t>(random.skewed(1, 200));
     of.age_ms = random.percent(40) ? random.skewed(50, 2'000) : 0;
     of.on_lag = random.percent(20) ? LagPolicy::close : LagPolicy::gap;
-    ageing_ |= of.age_ms != 0;
     closes_lagging_ |= of.on_lag == LagPolicy::close;
   };
   if (truth_.roomy) {

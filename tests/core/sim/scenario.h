@@ -70,7 +70,6 @@ class Scenario {
   TopicTableOptions table_options_;
   unsigned cores_;
   bool settled_ = false;
-  bool ageing_ = false;
   bool closes_lagging_ = false;
   unsigned idle_rounds_ = 0;
   std::uint64_t turns_ = 0;

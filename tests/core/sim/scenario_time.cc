@@ -17,7 +17,7 @@ bool Scenario::run_until(std::int64_t limit_ns, const std::function<bool()>& don
   while (world_.now_ns < limit_ns && !failed()) {
     actors();
     const bool busy = round();
-    if (ageing_) watch_topics();
+    if (!truth_.roomy) watch_topics();
     if (!settled_) disturb();
     if (done()) return true;
     pass_time(busy);
