@@ -39,6 +39,10 @@ struct DetachMessage : Message {
   std::unique_ptr<TopicView> view;
 };
 
+GapReason reason_of(IdProblem problem) {
+  return problem == IdProblem::epoch ? GapReason::epoch : GapReason::malformed;
+}
+
 }  // namespace
 
 OwnBytes* OwnBytes::create(std::string_view text) {
@@ -143,8 +147,7 @@ Hub::Start Hub::start_of(TopicView& view, const Subscription& subscription, cons
   std::uint64_t newest = latest.number[home];
   newest = std::max(newest, view.head().number);
   if (parsed.problem != IdProblem::none) {
-    start.what.reason =
-        parsed.problem == IdProblem::epoch ? GapReason::epoch : GapReason::malformed;
+    start.what.reason = reason_of(parsed.problem);
   } else if (number == 0 || number > newest) {
     start.what.reason = GapReason::unknown;
   } else if (number < view.topic().evicted_number()) {
@@ -240,6 +243,17 @@ void Hub::join_merge(Subscriber& subscriber, Subscription& subscription,
         gaps, [&](const Start& gap) { return fabric_.home_of(gap.what.topic) == home; });
     if (known != 0 && known <= latest.number[home] && !gap_here)
       merge.position.number[home] = known;
+  }
+  if (gaps.empty() && resumes && parsed.problem != IdProblem::none) {
+    // No topic is there yet that could tell the client that what it had is gone.
+    for (const std::string& pattern : merge.patterns) {
+      gaps.push_back({.cursor = {},
+                      .gap = true,
+                      .what = {.reason = reason_of(parsed.problem),
+                               .requested = subscription.last_id,
+                               .topic = pattern,
+                               .earliest = 0}});
+    }
   }
   for (const Start& gap : gaps) {
     counters.gaps[static_cast<std::size_t>(gap.what.reason)].add();
