@@ -41,10 +41,7 @@ std::uint32_t Checker::next_wanted(std::uint32_t sequence) const {
   return sequence;
 }
 
-void Checker::connected(std::string_view last_id) {
-  resumed_after_ = last_id;
-  epoch_gap_here_ = false;
-}
+void Checker::connected(std::string_view last_id) { resumed_after_ = last_id; }
 
 void Checker::take(const Block& block) {
   if (!block.well_formed) {
@@ -69,7 +66,8 @@ void Checker::take_gap(const Block& block) {
   if (reason != "lagged" && member(block.data, "requested") != resumed_after_) {
     fail(fmt::format("a gap that asks for another id: {}", block.data));
   }
-  if (reason == "epoch") epoch_gap_here_ = true;
+  // The last gap of a connection has the id with which the client goes on.
+  if (reason == "epoch" && !block.last_id.empty()) told_epoch_ = split_id(block.last_id).first;
   const std::string_view name = member(block.data, "topic");
   for (const std::uint32_t index : wish_.topics) {
     if (plan_.topic_name(index) != name) continue;
@@ -131,8 +129,8 @@ bool Checker::check_epoch(TopicState& topic, std::uint32_t stream, std::uint32_t
                           std::string_view epoch) {
   if (topic.epoch == epoch) return true;
   if (!topic.epoch.empty()) {
-    // Topics that came after a pattern's connection have no gap of their own.
-    const bool told = topic.epoch_gap || (wish_.pattern && epoch_gap_here_);
+    // Topics that a pattern reached later have no gap of their own.
+    const bool told = topic.epoch_gap || (wish_.pattern && told_epoch_ == epoch);
     if (!told) return fail(fmt::format("epoch {} after {} without a gap", epoch, topic.epoch));
   }
   topic.epoch = epoch;

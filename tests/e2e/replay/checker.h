@@ -79,7 +79,7 @@ class Checker {
   std::vector<EpochStart> epoch_starts_;
   std::string resumed_after_;
   std::string expected_data_;
-  bool epoch_gap_here_ = false;  // on this connection
+  std::string told_epoch_;  // by gap events
   bool complete_ = false;
   std::string error_;
   std::uint64_t events_ = 0, gaps_ = 0, missed_ = 0;
