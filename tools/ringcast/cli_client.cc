@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <random>
 
@@ -48,6 +49,8 @@ Task<void> watch_signals(Scope* watching, Scope* scope) {
 Task<void> run_to_end(Task<int> command, Scope* watching, int* code) {
   *code = co_await std::move(command);
   watching->cancel();
+  // This may be the first step of a turn, which must not wait for what does not come any more.
+  watching->reactor().stop();
 }
 
 // From `{"error":{"code":…,"message":…}}`.
