@@ -83,7 +83,7 @@ TopicView& Hub::view_of(TopicLink& link) {
       continue;
     }
     const unsigned home = fabric_.home_of(view.name());
-    merge.add(*subscriber, view, view.after(merge.position.number[home]));
+    merge.add(*subscriber, view, view.follow(merge.position.number[home]));
     link.subscribers.fetch_add(1, std::memory_order_relaxed);
     if (merge.pending()) queue(*subscriber);
   }
@@ -150,11 +150,11 @@ Hub::Start Hub::start_of(TopicView& view, const Subscription& subscription, cons
     start.what.reason = reason_of(parsed.problem);
   } else if (number == 0 || number > newest) {
     start.what.reason = GapReason::unknown;
-  } else if (number < view.topic().evicted_number()) {
-    start.what.reason = GapReason::evicted;
   } else {
     start.cursor = view.after(number);
-    return start;
+    // Asked last: what its home evicts while we look is missing there or is said here.
+    if (number >= view.topic().evicted_number()) return start;
+    start.what.reason = GapReason::evicted;
   }
   start.gap = true;
   start.cursor = view.earliest();

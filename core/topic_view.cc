@@ -60,6 +60,12 @@ Cursor TopicView::after(std::uint64_t number) {
   }
 }
 
+Cursor TopicView::follow(std::uint64_t number) {
+  const Cursor cursor = after(number);
+  if (number >= gone_number_) return cursor;
+  return {nullptr, 0, 0, 0, number};
+}
+
 Committed TopicView::readable(Cursor& cursor) const {
   if (cursor.serial < oldest_->serial()) {
     cursor = {oldest_, oldest_->serial(), 0, 0, cursor.number};

@@ -37,6 +37,8 @@ class TopicView : public ListHook {
   Cursor head();
   Cursor earliest() { return after(link_.topic.first_number() - 1); }
   Cursor after(std::uint64_t number);  // before the first event with a greater number
+  // Likewise, but lost if some of these events are gone already.
+  Cursor follow(std::uint64_t number);
   // Events that the cursor has not passed are gone.
   bool lost(const Cursor& cursor) const {
     return cursor.serial < oldest_->serial() && cursor.number < gone_number_;
