@@ -87,8 +87,10 @@ def test_subscribers_that_stay_are_told_that_they_lagged(start):
 @pytest.mark.parametrize("cores", ["0", "0,1"])
 def test_restarts_under_load_are_announced(start, cores):
     """Killed and drained in turn; every new epoch is announced and then told from its start."""
-    server = start(KEEPS_ALL + "drain: {retry_min_ms: 10, retry_max_ms: 50, timeout_ms: 5s}\n",
-                   arguments=("--cores", cores))
+    server = start(
+        KEEPS_ALL + "drain: {retry_min_ms: 10, retry_max_ms: 50, timeout_ms: 5s}\n",
+        arguments=("--cores", cores),
+    )
     outcome = check(
         server,
         *("--loss", "restarts", "--events", 240_000, "--rate", 40_000, "--subscribers", 24),
