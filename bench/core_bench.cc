@@ -231,6 +231,7 @@ struct Note : Message {
 void BM_MailboxRound(benchmark::State& state) {
   Mailbox mailbox;
   std::vector<std::unique_ptr<Note>> notes;
+  notes.reserve(static_cast<std::size_t>(state.range(0)));
   for (std::int64_t n = 0; n < state.range(0); ++n) notes.push_back(std::make_unique<Note>());
   const AllocationCount count(state);
   for (auto _ : state) {
@@ -248,6 +249,7 @@ void BM_TimerArmDisarm(benchmark::State& state) {
     Alarm() : Timer([](Timer&) {}) {}
   };
   std::vector<std::unique_ptr<Alarm>> alarms;
+  alarms.reserve(1000);
   for (int n = 0; n < 1000; ++n) alarms.push_back(std::make_unique<Alarm>());
   std::size_t next = 0;
   std::int64_t deadline = 1'000'000;

@@ -178,7 +178,8 @@ void TopicTable::detach(TopicLink& link) {
   const auto found =
       std::ranges::find_if(topic.links, [&](const auto& each) { return each.get() == &link; });
   RINGCAST_CHECK(found != topic.links.end());
-  found->release();  // the reader deletes it when it gets the answer
+  // The reader deletes it when it gets the answer.
+  [[maybe_unused]] const TopicLink* const detached = found->release();
   topic.links.erase(found);
   tidy(topic);
 }

@@ -262,6 +262,8 @@ void UringDriver::reap(std::vector<Finished>& finished) {
     if (data == kWake) {
       woken = true;
     } else if (data != kIgnored) {
+      // The kernel hands the address back as the number that it was given.
+      // NOLINTNEXTLINE(performance-no-int-to-ptr)
       finished.push_back({reinterpret_cast<Completion*>(data & ~std::uint64_t{7}),
                           static_cast<unsigned>(data & 7), cqe->res, cqe->flags});
     }
