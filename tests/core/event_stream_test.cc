@@ -103,6 +103,14 @@ TEST(EventStream, RandomEventsComeBackAndFitTheirBound) {
   }
 }
 
+TEST(EventStream, BoundHoldsWhenThereAreOnlyLineEnds) {
+  for (const std::string_view end : {"\n", "\r", "\r\n", "\n\r"}) {
+    std::string data;
+    for (int i = 0; i < 500; ++i) data += end;
+    EXPECT_EQ(read_back(written("", data)).data, normalised(data));
+  }
+}
+
 TEST(EventStream, BoundHoldsForTheLongestIds) {
   const EventIds ids("0123456789abcdef", 1);
   const NewEvent event{.type = "t", .data = "", .key = {}};
