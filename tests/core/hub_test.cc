@@ -88,6 +88,22 @@ TEST(Hub, ManySubscribers_mt_AllGetAllInOrder) {
   for (Client& client : clients) ASSERT_EQ(client.read(expected.size()), expected);
 }
 
+TEST(Hub, OneSendCarriesABoundedPartOfTheHistory) {
+  HubOptions hub;
+  hub.send_bytes = 1000;
+  Cluster cluster({.hub = hub});
+  for (int i = 0; i < 100; ++i) cluster.publish(0, "t", std::string(300, 'x'));
+  cluster.publish(0, "t", std::string(5000, 'y'));  // goes alone
+  Client client = cluster.subscribe(0, from_earliest(to_topic("t")));
+  expect_head(client);
+  for (std::uint64_t number = 2; number <= 102; ++number) {
+    ASSERT_EQ(read_parsed(client).number(), number);
+  }
+  EXPECT_TRUE(cluster.wait_for(
+      0, [](Shard& shard) { return shard.hub().counters.deliveries.get() == 101; }));
+  cluster.on(0, [](Shard& shard) { EXPECT_GT(shard.hub().counters.sends.get(), 30U); });
+}
+
 TEST(Hub, FromEarliestLatestAndAfterAnId) {
   Cluster cluster({});
   for (const char* data : {"a", "b", "c"}) cluster.publish(0, "t", data);

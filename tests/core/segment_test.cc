@@ -79,6 +79,24 @@ TEST(Segment, FirstAfter) {
   EXPECT_EQ(segment->first_after(0, 0), 0U);
 }
 
+TEST(Segment, UpToABoundButAtLeastOneEvent) {
+  const OwnedSegment segment = make(1024);
+  for (std::uint64_t number = 1; number <= 5; ++number) put(*segment, "0123456789", number);
+  const Committed all = segment->committed();
+  const auto records = [&](std::uint32_t most_end, std::uint32_t from) {
+    const Committed part = segment->up_to(most_end, from, all);
+    EXPECT_EQ(part.bytes, part.records * 10);
+    return part.records;
+  };
+  EXPECT_EQ(records(50, 0), 5U);
+  EXPECT_EQ(records(1000, 0), 5U);
+  EXPECT_EQ(records(49, 0), 4U);
+  EXPECT_EQ(records(20, 0), 2U);
+  EXPECT_EQ(records(5, 0), 1U);
+  EXPECT_EQ(records(25, 3), 4U);
+  EXPECT_EQ(segment->up_to(1000, 0, {.records = 3, .bytes = 30}).records, 3U);
+}
+
 TEST(Segment, TimesNeverGoBelowThatOfTheFirst) {
   const OwnedSegment segment = make(256);
   put(*segment, "x", 1, 5000);
