@@ -112,14 +112,14 @@ def subscribed(port, topic, count=1):
     wait_for(there, f"a subscriber of {topic}")
 
 
-def history(port, topic, *words):
-    """Data of all events of a topic, up to a last one that this publishes."""
+def history(port, topic, whole=False):
+    """Data of all events of a topic, or all of each, up to a last one that this publishes."""
     publish(port, topic, "the end of the history")
     with wire.subscribe(port, topic, from_="earliest") as stream:
         events = []
         while (event := stream.event()).data != "the end of the history":
             events.append(event)
-    return [event.data for event in events] if not words else events
+    return events if whole else [event.data for event in events]
 
 
 @contextlib.contextmanager
@@ -261,7 +261,7 @@ def test_publish_prints_the_id(server, topic):
     first = cli(server.port, "publish", topic, "hello ü\nworld", "--event", "greeting").stdout
     again = [cli(server.port, "publish", topic, "{}", "--id", "k/1 ü").stdout for _ in range(2)]
     assert again[0] == again[1] != first
-    events = history(server.port, topic, "whole")
+    events = history(server.port, topic, whole=True)
     assert [(e.id, e.type, e.data) for e in events] == [
         (first.strip(), "greeting", "hello ü\nworld"),
         (again[0].strip(), None, "{}"),
@@ -395,7 +395,6 @@ def test_lines_that_are_refused_end_it(start, run):
 def test_ctrl_c_publishes_what_was_read(server, topic, run, exact):
     command = run(server.port, "publish", topic, "-", *exact)
     command.send("a\nb\nhalf a li")
-    wait_for(lambda: wire.request(server.port, "GET", "/api/topics").json()["topics"], "lines")
     with wire.subscribe(server.port, topic, from_="earliest") as stream:
         assert stream.data(2) == ["a", "b"]
     out, err = command.end(0, signal.SIGINT)
@@ -411,7 +410,7 @@ def test_files(server, topic, tmp_path):
     ids = cli(server.port, "publish", "--file", lines).stdout.split()
     assert cli(server.port, "publish", "--file", array).stdout.split() == ids
     assert cli(server.port, "publish", "--file", "-", input=lines.read_text()).stdout.split() == ids
-    assert [event.id for event in history(server.port, topic, "whole")] == ids
+    assert [event.id for event in history(server.port, topic, whole=True)] == ids
     lines.write_text('{"topic":"%s.b","data":"x"}\n{"topic":"a b","data":"x"}\n' % topic)
     assert "(400 Bad Request)" in cli(server.port, "publish", "--file", lines, check=1).stderr
     assert history(server.port, topic + ".b") == []
@@ -453,9 +452,7 @@ def test_json_lines(server, topic):
 def test_raw_is_the_stream_as_it_is(server, topic):
     ids = [publish(server.port, topic, data) for data in ("a", "b\nc", "d")]
     out = cli(server.port, "subscribe", topic, "--from", "earliest", "--count", "2", "--raw").stdout
-    assert out == (
-        f"retry: 5000\n\nid: {ids[0]}\ndata: a\n\nid: {ids[1]}\ndata: b\ndata: c\n\n"
-    )
+    assert out == f"retry: 5000\n\nid: {ids[0]}\ndata: a\n\nid: {ids[1]}\ndata: b\ndata: c\n\n"
 
 
 def test_filters_and_resuming(server, topic):
@@ -555,8 +552,8 @@ def test_a_reader_that_leaves_ends_it_quietly(server, topic):
 def test_ctrl_c_ends_it_also_when_nobody_reads(server, topic):
     for _ in range(12):
         publish(server.port, topic, "x" * 50_000)
-    child = subprocess.Popen([servers.binary(), "subscribe", topic, "--from", "earliest"],
-                             stdout=subprocess.PIPE, env=environment(server.port))  # fmt: skip
+    words = [servers.binary(), "subscribe", topic, "--from", "earliest"]
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, env=environment(server.port))
     try:
         wait_for(lambda: len(child.stdout.peek(1)) > 0, "the first bytes")
         child.send_signal(signal.SIGINT)
@@ -569,11 +566,9 @@ def test_ctrl_c_ends_it_also_when_nobody_reads(server, topic):
 def test_a_full_disk_is_told(server, topic):
     publish(server.port, topic, "x")
     with open("/dev/full", "wb") as full:
-        done = subprocess.run(
-            [servers.binary(), "subscribe", topic, "--from", "earliest"],
-            stdout=full, stderr=subprocess.PIPE, env=environment(server.port), timeout=TIMEOUT_S,
-            check=False,
-        )  # fmt: skip
+        words = [servers.binary(), "subscribe", topic, "--from", "earliest"]
+        pipes = {"stdout": full, "stderr": subprocess.PIPE, "env": environment(server.port)}
+        done = subprocess.run(words, timeout=TIMEOUT_S, check=False, **pipes)
     assert done.returncode == 1 and b"No space left on device" in done.stderr
 
 
