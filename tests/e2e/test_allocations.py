@@ -1,4 +1,4 @@
-"""What is delivered allocates nothing once warm, and an event is encoded once, not per subscriber."""
+"""A delivery allocates nothing once warm, and an event is encoded once, not per subscriber."""
 
 import pathlib
 import struct
