@@ -32,6 +32,7 @@ void Scenario::choose_kernel() {
   mood.short_percent = static_cast<unsigned>(random.below(60));
   mood.race_percent = static_cast<unsigned>(random.below(100));
   mood.reap = static_cast<std::uint64_t>(random.skewed(2, 64));
+  mood.meanwhile_percent = static_cast<unsigned>(random.skewed(0, 40));
   mood.queue = static_cast<std::uint64_t>(random.skewed(1, 64));
 }
 
@@ -94,8 +95,10 @@ void Scenario::open_servers() {
         world_, core, static_cast<std::uint16_t>(1 + random.below(4)), 1 + random.below(16)));
     reactors.push_back(&servers_.back()->reactor());
     stalled_until_.push_back(0);
+    in_turn_.push_back(false);
   }
   Reactor::connect(reactors);
+  if (cores_ > 1) world_.others = [this] { let_another_run(); };
   for (auto& server : servers_) {
     server->start(*fabric_, admission_, hub_options_, table_options_, [this](int client) {
       return clients_[static_cast<std::size_t>(client)]->subscription();

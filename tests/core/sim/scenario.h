@@ -51,6 +51,8 @@ class Scenario {
   void finish();
 
   bool failed() const { return !world_.trace.failure().empty(); }
+  bool turn(unsigned core);
+  void let_another_run();
   bool round();  // every core that is not stalled gets a turn; false if nothing happened
   void actors();
   void pass_time(bool busy);
@@ -77,6 +79,7 @@ class Scenario {
   Admission admission_{1'000};
   std::vector<std::unique_ptr<Server>> servers_;
   std::vector<std::int64_t> stalled_until_;
+  std::vector<bool> in_turn_;
   std::vector<std::size_t> gone_events_;  // by topic: how many went with it
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<std::unique_ptr<Publisher>> publishers_;

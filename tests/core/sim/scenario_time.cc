@@ -25,6 +25,21 @@ bool Scenario::run_until(std::int64_t limit_ns, const std::function<bool()>& don
   return false;
 }
 
+bool Scenario::turn(unsigned core) {
+  in_turn_[core] = true;
+  const bool busy = servers_[core]->reactor().turn(false);
+  in_turn_[core] = false;
+  ++turns_;
+  return busy;
+}
+
+void Scenario::let_another_run() {
+  const auto core = static_cast<unsigned>(world_.random.below(cores_));
+  // Set up and pulled down outside of turns.
+  const bool running = std::ranges::find(in_turn_, true) != in_turn_.end();
+  if (running && !in_turn_[core] && stalled_until_[core] <= world_.now_ns) turn(core);
+}
+
 bool Scenario::round() {
   bool busy = false;
   const auto first = static_cast<unsigned>(world_.random.below(cores_));
@@ -35,8 +50,7 @@ bool Scenario::round() {
       busy = true;  // its turn comes later
       continue;
     }
-    busy |= servers_[core]->reactor().turn(false);
-    ++turns_;
+    busy |= turn(core);
   }
   return busy;
 }

@@ -99,6 +99,7 @@ void SimDriver::return_buffer(std::uint16_t id) {
 }
 
 void SimDriver::push(const Operation& operation) {
+  world_.let_others_run();
   queued_.push_back(operation);
   if (queued_.size() >= world_.mood.queue) submit();
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@ struct KernelMood {
   unsigned race_percent = 50;        // cancelled operations that end first
   std::uint64_t reap = 64;           // most completions handed over in a turn
   std::uint64_t queue = 64;          // submission entries before a push submits
+  unsigned meanwhile_percent = 5;    // calls to the kernel during which another core has a turn
 };
 
 struct World {
@@ -35,10 +37,16 @@ struct World {
     trace.note(now_ns, what, a, b, c);
   }
 
+  // Another core runs while this one is in the middle of its turn.
+  void let_others_run() {
+    if (others && random.percent(mood.meanwhile_percent)) others();
+  }
+
   Random random;
   Trace trace;
   KernelMood mood;
   std::int64_t now_ns = 1'000'000'000;
+  std::function<void()> others;
   std::int64_t wall_ms = 1'790'000'000'000;  // at now_ns == 0; may move by itself
 };
 
