@@ -18,9 +18,9 @@ Result<SocketAddress> parse_address(std::string_view text) {
                                            text));
   };
   const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return bad();
-  std::string_view host = text.substr(0, colon);
-  const std::string_view port = text.substr(colon + 1);
+  const bool port_only = colon == std::string_view::npos;
+  std::string_view host = port_only ? "127.0.0.1" : text.substr(0, colon);
+  const std::string_view port = port_only ? text : text.substr(colon + 1);
   if (host.starts_with('[') && host.ends_with(']')) {
     host = host.substr(1, host.size() - 2);
   } else if (host.find(':') != std::string_view::npos) {

@@ -19,8 +19,9 @@ struct SocketAddress {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, `:8080` (every IPv4 address). Resolves names,
-// so it may wait for DNS: not for use in a turn. Errors: bad_address, unknown_host.
+// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, `:8080` (every IPv4 address), `8080` (this
+// machine only). Resolves names, so it may wait for DNS: not for use in a turn. Errors:
+// bad_address, unknown_host.
 Result<SocketAddress> parse_address(std::string_view text);
 
 std::string address_text(const SocketAddress& address);  // with port
