@@ -8,7 +8,7 @@
 // Who owns what: the topic's home core creates, writes and frees a segment; written bytes never
 // move or change. Other cores read what `committed` (release/acquire) covers, and follow `next`,
 // which is set after the last commit. A segment is freed only after every core that has the topic
-// has said that it is past it (core/topic_link.h).
+// has said that it is past it (core/topic_link.h), and none holds its bytes for a send in flight.
 #pragma once
 
 #include <atomic>
@@ -55,6 +55,13 @@ class Segment {
   // As much of `committed` as ends at or before `most_end`, but at least one record after `from`.
   Committed up_to(std::uint32_t most_end, std::uint32_t from, const Committed& committed) const;
 
+  // A core that goes past the segment while it still sends from it holds the bytes, before it says
+  // that it is past it. One hold a core: the slow reader keeps this segment, not all after it.
+  void hold() { holders_.fetch_add(1, std::memory_order_relaxed); }
+  void let_go() { holders_.fetch_sub(1, std::memory_order_release); }
+
+  // The home core, of a segment that all are past: whether its bytes are still being sent.
+  bool held() const { return holders_.load(std::memory_order_acquire) != 0; }
   // The home core: when an event was appended, in milliseconds since 1970.
   std::int64_t time_ms(std::uint32_t index) const { return base_time_ms_ + record(index).time_ms; }
   // The home core: space for an event of at most `bytes`; null if it does not fit.
@@ -76,6 +83,7 @@ class Segment {
   std::uint64_t serial_;           // of the topic's segments: 1, 2, 3 …
   std::int64_t base_time_ms_ = 0;  // of the first record; the home core's
   std::uint32_t area_bytes_;
+  std::atomic<std::uint32_t> holders_{0};
 };
 
 // A place between two events of a topic's log.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace ringcast {
 namespace {
@@ -24,6 +25,7 @@ Topic::Topic(std::string name, const TopicRules& rules, std::uint64_t evicted_nu
 }
 
 Topic::~Topic() {
+  for (Segment* segment : held_) Segment::destroy(segment);
   while (freeable_ != nullptr) {
     Segment* next = freeable_->next();
     Segment::destroy(freeable_);
@@ -112,11 +114,16 @@ std::uint64_t Topic::free_released() {
     keep = std::min(keep, link->released_serial.load(std::memory_order_acquire));
   }
   std::uint64_t freed = 0;
+  const auto destroy = [&freed](Segment* segment) {
+    if (segment->held()) return false;
+    freed += segment->allocated_bytes();
+    Segment::destroy(segment);
+    return true;
+  };
+  std::erase_if(held_, destroy);
   while (freeable_->serial() < keep) {
-    Segment* next = freeable_->next();
-    freed += freeable_->allocated_bytes();
-    Segment::destroy(freeable_);
-    freeable_ = next;
+    Segment* const segment = std::exchange(freeable_, freeable_->next());
+    if (!destroy(segment)) held_.push_back(segment);
   }
   allocated_ -= freed;
   return freed;

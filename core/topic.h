@@ -54,7 +54,7 @@ class Topic : public ListHook {
   bool trim(std::int64_t now_ms);
   // Takes the oldest segment out, whatever the bounds say; false if there is only one.
   bool drop_oldest_segment();
-  // Frees the memory of what is out of the history and read by no core; returns the bytes.
+  // Frees the memory of what is out of the history and read or sent by no core; returns the bytes.
   std::uint64_t free_released();
 
   std::uint64_t events() const { return events_; }
@@ -86,8 +86,9 @@ class Topic : public ListHook {
   std::uint64_t allocated_ = 0;
   std::uint64_t last_number_ = 0;
   std::int64_t last_append_ms_ = 0;
-  Segment* freeable_;  // the first segment that still has memory
-  Segment* oldest_;    // the first in the history
+  Segment* freeable_;           // the first segment that some core may not be past
+  std::vector<Segment*> held_;  // before it, but still being sent from
+  Segment* oldest_;             // the first in the history
   Segment* newest_;
   std::uint32_t first_record_ = 0;  // in `oldest_`: the first event in the history
   std::atomic<std::uint64_t> first_number_{0};

@@ -4,7 +4,8 @@
 // it exists. Each field names its writer.
 //   home → reader: `notice` says that the head or the tail moved; while one is under way, further
 //     moves need none (`noticed`). The reader clears the flag before it looks.
-//   reader → home: `release` says that the reader is past the segments below `released_serial`.
+//   reader → home: `release` says that the reader is past the segments below `released_serial`, or
+//     has let go of one that it held (core/segment.h).
 // The end: the reader, with no subscriber and no send in flight, asks the home to detach; the home
 // takes the link out, answers, and nobody touches it again.
 #pragma once
@@ -36,7 +37,7 @@ struct TopicLink {
   std::atomic<bool> noticed{false};
   std::atomic<bool> releasing{false};
   std::atomic<std::uint64_t> oldest_serial{0};    // home: segments below are out of the history
-  std::atomic<std::uint64_t> released_serial{0};  // reader: segments below are not used any more
+  std::atomic<std::uint64_t> released_serial{0};  // reader: segments below are past, or held
   std::atomic<std::uint32_t> subscribers{0};      // reader: for the statistics
   LinkMessage notice;
   LinkMessage release;

@@ -25,7 +25,8 @@ void TopicView::advance() {
   while (oldest_->serial() < kept) {
     const Committed all = oldest_->committed();
     if (all.records > 0) gone_number_ = oldest_->record(all.records - 1).number;
-    oldest_ = oldest_->next();
+    Segment& gone = *std::exchange(oldest_, oldest_->next());
+    leave(gone);
   }
   const Segment* const was = newest_;
   if (newest_->serial() < oldest_->serial()) newest_ = oldest_;
@@ -40,6 +41,15 @@ void TopicView::advance() {
   note(now);
   moved_ |= newest_ != was || now.records != seen_.records;
   seen_ = now;
+}
+
+// Sends in flight keep the bytes, which must not keep all that came after them.
+void TopicView::leave(Segment& segment) {
+  for (Pin& pin : pins_) {
+    if (pin.serial != segment.serial()) continue;
+    segment.hold();
+    pin.held = &segment;
+  }
 }
 
 Cursor TopicView::head() {
@@ -85,13 +95,17 @@ void TopicView::pin(std::uint64_t serial) {
       return;
     }
   }
-  pins_.push_back({serial, 1});
+  pins_.push_back({.serial = serial, .sends = 1, .held = nullptr});
 }
 
 void TopicView::unpin(std::uint64_t serial) {
   for (Pin& pin : pins_) {
     if (pin.serial != serial) continue;
     if (--pin.sends == 0) {
+      if (pin.held != nullptr) {
+        pin.held->let_go();
+        let_go_ = true;
+      }
       pin = pins_.back();
       pins_.pop_back();
     }
@@ -101,10 +115,10 @@ void TopicView::unpin(std::uint64_t serial) {
 }
 
 bool TopicView::release() {
-  std::uint64_t free_below = oldest_->serial();
-  for (const Pin& pin : pins_) free_below = std::min(free_below, pin.serial);
-  if (link_.released_serial.load(std::memory_order_relaxed) == free_below) return false;
-  link_.released_serial.store(free_below, std::memory_order_release);
+  const bool let_go = std::exchange(let_go_, false);
+  const std::uint64_t past = oldest_->serial();
+  if (link_.released_serial.load(std::memory_order_relaxed) == past) return let_go;
+  link_.released_serial.store(past, std::memory_order_release);
   return true;
 }
 

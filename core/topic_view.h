@@ -70,9 +70,11 @@ class TopicView : public ListHook {
   struct Pin {
     std::uint64_t serial;
     std::uint32_t sends;
+    Segment* held;  // once this core is past the segment
   };
 
   void advance();
+  void leave(Segment& segment);
 
   TopicLink& link_;
   Segment* oldest_;  // the first that the home still has for us
@@ -82,6 +84,7 @@ class TopicView : public ListHook {
   std::uint64_t newest_number_;    // the last that was seen committed
   std::uint64_t gone_number_ = 0;  // the last in the segments that are gone
   std::vector<Pin> pins_;
+  bool let_go_ = false;  // of a held segment, and release() has not told yet
 };
 
 }  // namespace ringcast
