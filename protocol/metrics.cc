@@ -158,6 +158,9 @@ void write_topics(Writer& out, const ServerState& state) {
         [](const TopicTable& t) { return t.counters.evicted_memory.get(); });
   table("ringcast_topics_refused_total", "counter", "Topics refused by limits.max_topics.",
         [](const TopicTable& t) { return t.counters.refused_topics.get(); });
+  out.counter("ringcast_pattern_topics_refused_total",
+              "Topics that a subscriber's patterns did not reach for limits.max_pattern_topics.",
+              [](Service& s) { return s.shard().hub().counters.refused_pattern_topics.get(); });
   out.counter("ringcast_publish_bytes_total", "Bytes of published bodies.",
               [](Service& s) { return s.counters.publish_bytes.get(); });
 }
