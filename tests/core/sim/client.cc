@@ -74,6 +74,7 @@ Subscription Client::subscription() const {
 
 void Client::choose_start() {
   asked_id_ = last_id_;
+  position_ = {};
   if (world_.random.percent(habits_.bad_id_percent)) {
     static constexpr std::string_view kReasons[] = {"malformed", "epoch", "unknown"};
     const std::string reason(kReasons[world_.random.below(3)]);
@@ -92,6 +93,7 @@ void Client::choose_start() {
     witness_.connected(Witness::Start::bad_id, reason);
   } else if (!last_id_.empty()) {
     from_ = Subscription::From::after_id;
+    position_ = ids_.parse(last_id_).position;
     witness_.connected(Witness::Start::resume);
   } else if (habits_.from_earliest) {
     from_ = Subscription::From::earliest;
@@ -227,7 +229,9 @@ void Client::take(const Block& block) {
   world_.trace.text(world_.now_ns, fmt::format("{} is at id {}", name(), block.ids.back()));
   witness_.id_moved();
   last_id_ = block.ids.back();
-  if (ids_.parse(last_id_).problem != IdProblem::none) wrong("a bad id: " + last_id_);
+  const ParsedId parsed = ids_.parse(last_id_);
+  if (parsed.problem != IdProblem::none) wrong("a bad id: " + last_id_);
+  position_ = parsed.position;
 }
 
 void Client::take_gap(const Block& block) {
@@ -246,6 +250,10 @@ void Client::take_event(const Block& block) {
   const std::string& topic = several ? block.topic : witness_.wish().topics.front();
   const std::uint64_t number = number_of(block.ids.front());
   world_.trace.text(world_.now_ns, fmt::format("{} gets {} {}", name(), topic, number));
+  // Else a client that breaks off before this event would never get it.
+  if (number <= position_.number[ids_.home_of(number)]) {
+    wrong(fmt::format("{} {} comes behind its position", topic, number));
+  }
   witness_.event(topic, number, block.type, block.data);
 }
 

@@ -86,6 +86,7 @@ class Client {
   Subscription::From from_ = Subscription::From::latest;
   std::string asked_id_;
   std::string last_id_;
+  Position position_;       // that this connection is known to be past
   std::uint64_t left_ = 0;  // bytes until it breaks off
   bool half_closed_ = false;
   bool established_ = false;
