@@ -111,7 +111,7 @@ void Client::dial() {
   reader_ = BlockReader{};
   established_ = half_closed_ = farewell_ = false;
   const bool stays = calm_ || habits_.patience == 0;
-  left_ = stays ? kEndless : world_.random.below(2 * habits_.patience);
+  left_ = stays ? kEndless : world_.random.below(std::uint64_t{2} * habits_.patience);
   choose_start();
   request_ = fmt::format("{}\n", number_);
   dial_(connection_);

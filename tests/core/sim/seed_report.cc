@@ -45,4 +45,5 @@ void announce_seed(std::uint64_t seed, unsigned cores) {
 }  // namespace ringcast::sim
 
 // Called by AddressSanitizer before its report.
+// NOLINTNEXTLINE(bugprone-reserved-identifier): its name is given.
 extern "C" void __asan_on_error() { ringcast::sim::say(); }

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 namespace ringcast::sim {
 namespace {
@@ -247,7 +246,7 @@ bool SimDriver::attempt_receive(InFlight& entry) {
     flags = kHasBuffer | (std::uint32_t{id} << 16);
   }
   const std::size_t size = std::min(bytes.size(), room);
-  std::memcpy(into, bytes.data(), size);
+  std::copy_n(bytes.data(), size, into);
   bytes.erase(0, size);
   end(operation, static_cast<std::int32_t>(size), flags);
   return true;
