@@ -31,6 +31,7 @@ std::string_view take_line(std::string_view& rest, bool& more) {
 }
 
 bool has_line_end(std::string_view data) {
+  if (data.empty()) return false;  // memchr takes no null pointer, not even for no bytes
   return std::memchr(data.data(), '\n', data.size()) != nullptr ||
          std::memchr(data.data(), '\r', data.size()) != nullptr;
 }
@@ -144,6 +145,12 @@ void append_json_string(std::string& out, std::string_view text) {
     text.remove_prefix(length);
   }
   out += '"';
+}
+
+void append_id(std::string& out, std::string_view id) {
+  out += "id: ";
+  out += id;
+  out += "\n\n";
 }
 
 void append_gap(std::string& out, const Gap& gap, std::string_view resume_id, const EventIds& ids) {

@@ -48,6 +48,9 @@ struct Gap {
 // (empty) the client keeps the id it has.
 void append_gap(std::string& out, const Gap& gap, std::string_view resume_id, const EventIds& ids);
 
+// Appends an id without an event: it moves the client's position and shows it nothing.
+void append_id(std::string& out, std::string_view id);
+
 // Appends a JSON string literal; bytes that are not valid UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
 

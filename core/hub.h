@@ -41,6 +41,9 @@ struct Subscription {
   From from = From::latest;
   std::string last_id;  // with after_id: as the client sent it
   std::string head;     // what the subscriber gets first, such as the response head
+  // Follow the head by an id without an event, so that whoever is cut off before its first event
+  // resumes from where it began.
+  bool announce_position = false;
 
   bool plain() const { return topics.size() == 1 && patterns.empty() && types.empty(); }
 };

@@ -202,6 +202,8 @@ void Hub::join_plain(Subscriber& subscriber, Subscription& subscription, TopicVi
     const auto reason = static_cast<std::size_t>(start.what.reason);
     counters.gaps[reason].add();
     append_gap(subscription.head, start.what, fabric_.ids.text(resume), fabric_.ids);
+  } else if (subscription.announce_position) {
+    append_id(subscription.head, fabric_.ids.text(start.cursor.number));
   }
   ++view.subscribers;
   view.link().subscribers.fetch_add(1, std::memory_order_relaxed);
@@ -260,6 +262,9 @@ void Hub::join_merge(Subscriber& subscriber, Subscription& subscription,
     // Only the last one moves the client on: if it breaks off before, it is told all of them again.
     const std::string resume = &gap == &gaps.back() ? merge.resume_id(fabric_.ids) : std::string{};
     append_gap(subscription.head, gap.what, resume, fabric_.ids);
+  }
+  if (gaps.empty() && subscription.announce_position) {
+    append_id(subscription.head, merge.resume_id(fabric_.ids));
   }
   if (!merge.patterns.empty()) merges_with_patterns_.push_back(&subscriber);
 }

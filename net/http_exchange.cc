@@ -17,6 +17,9 @@ constexpr std::string_view kJson = "application/json";
 
 constexpr HttpError kBroken{0, "connection_broken", "The connection broke."};
 constexpr HttpError kBodyTimeout{408, "body_timeout", "The request body paused for too long."};
+// How soon a body that may pause notices that the server drains.
+constexpr std::uint64_t kDrainCheckMs = 500;
+constexpr HttpError kDraining{503, "draining", "This server is shutting down."};
 constexpr HttpError kTooLarge{413, "body_too_large", "The request body is larger than allowed."};
 
 void append_escaped(std::string& out, std::string_view text) {
@@ -69,8 +72,13 @@ Task<HttpResult<void>> HttpExchange::fill() {
     co_return std::unexpected(kBroken);
   }
   const HttpLimits& limits = connection_.server_.limits_;
-  const Received received = co_await connection_.socket_.receive(
-      connection_.after_ms(pauses_allowed_ ? 0 : limits.body_timeout_ms));
+  const std::uint64_t patience_ms = pauses_allowed_ ? kDrainCheckMs : limits.body_timeout_ms;
+  const Received received = co_await connection_.socket_.receive(connection_.after_ms(patience_ms));
+  if (received.result() == -ETIMEDOUT && pauses_allowed_) {
+    if (!connection_.server_.draining_) co_return HttpResult<void>{};
+    close_ = true;
+    co_return std::unexpected(kDraining);
+  }
   if (received.result() > 0) {
     connection_.in_.append(received.bytes());
     co_return HttpResult<void>{};
@@ -85,7 +93,7 @@ Task<HttpResult<void>> HttpExchange::fill() {
 
 Task<HttpResult<std::string_view>> HttpExchange::take_length_piece() {
   if (remaining_ == 0) co_return std::string_view{};
-  if (connection_.in_.empty()) {
+  while (connection_.in_.empty()) {
     if (auto filled = co_await fill(); !filled) co_return std::unexpected(filled.error());
   }
   piece_ = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, connection_.in_.size()));

@@ -46,7 +46,8 @@ class HttpExchange {
   // The next piece of the body, empty at its end; good until the next call.
   Task<HttpResult<std::string_view>> next_piece();
 
-  // For bodies that may pause as long as they like, such as a stream of events.
+  // For bodies that may pause as long as they like, such as a stream of events. When the server
+  // drains, reading fails with the code `draining` (503).
   void allow_pauses() { pauses_allowed_ = true; }
 
   // A header that every response of this exchange gets; the views must outlive it.

@@ -143,6 +143,7 @@ Task<void> publish_lines(Service& service, HttpExchange& exchange, std::string_v
   exchange.allow_pauses();
   for (;;) {
     const auto piece = co_await exchange.next_piece();
+    if (!piece && piece.error().code == "draining") break;  // what came is stored: say so
     if (!piece) {
       exchange.refuse(piece.error());
       co_return;
@@ -154,6 +155,10 @@ Task<void> publish_lines(Service& service, HttpExchange& exchange, std::string_v
       co_return;
     }
     if (piece->empty()) break;
+    if (service.state().draining()) {
+      exchange.close_after();
+      break;
+    }
   }
   exchange.respond(200, kJson, lines.summary());
 }

@@ -120,6 +120,7 @@ def test_heartbeat_keeps_an_idle_stream_alive(start):
     server = start("sse: {heartbeat_ms: 100}\n")
     with subscribe(server.port, "quiet") as stream:
         assert stream.block() == b"retry: 5000\n\n"
+        assert stream.block().startswith(b"id: ")  # where the stream begins
         begin = time.monotonic()
         assert [stream.block() for _ in range(3)] == [b":\n\n"] * 3
         assert 0.15 < time.monotonic() - begin < 3
