@@ -35,7 +35,7 @@ class TopicView : public ListHook {
   bool refresh();
 
   Cursor head();
-  Cursor earliest() { return after(link_.topic.first_number() - 1); }
+  Cursor earliest() { return after(link_.topic.evicted_number()); }  // an id may name its place
   Cursor after(std::uint64_t number);  // before the first event with a greater number
   // Likewise, but lost if some of these events are gone already.
   Cursor follow(std::uint64_t number);
