@@ -69,6 +69,7 @@ Subscription Client::subscription() const {
   subscription.from = from_;
   subscription.last_id = asked_id_;
   subscription.head = kGreeting;
+  subscription.announce_position = habits_.wants_position;
   return subscription;
 }
 

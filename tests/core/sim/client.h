@@ -28,7 +28,8 @@ struct Habits {
   std::size_t capacity = 4096;        // of its socket
   unsigned patience = 0;              // mean bytes of a connection before it breaks off; 0: endless
   unsigned bad_id_percent = 0;
-  bool stubborn = false;  // does not end its side when the server has
+  bool wants_position = false;  // an id before the first event
+  bool stubborn = false;        // does not end its side when the server has
 };
 
 class Client {

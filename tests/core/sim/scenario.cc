@@ -141,6 +141,7 @@ void Scenario::open_clients() {
     habits.capacity = static_cast<std::size_t>(random.skewed(1, 10'000));
     habits.patience = random.percent(60) ? static_cast<unsigned>(random.skewed(10, 6'000)) : 0;
     habits.bad_id_percent = random.percent(20) ? 30 : 0;
+    habits.wants_position = random.percent(50);
     habits.stubborn = random.percent(10);
     clients_.push_back(std::make_unique<Client>(
         world_, truth_, fabric_->ids, number, choose_wish(), habits,
