@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <functional>
+#include <future>
 #include <string>
 #include <thread>
 
@@ -254,10 +255,10 @@ Task<void> stream_body(HttpClient* client, SocketAddress address, Outcome* out) 
 }
 
 TEST(HttpClient, SendsChunks) {
-  std::string seen;
+  std::promise<std::string> seen;  // the server has a thread of its own
   ScriptedServer server([&seen](int fd) {
     read_until(fd, "\r\n\r\n");
-    seen = read_until(fd, "0\r\n\r\n");
+    seen.set_value(read_until(fd, "0\r\n\r\n"));
     write_all(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   });
   Loop loop;
@@ -265,7 +266,7 @@ TEST(HttpClient, SendsChunks) {
   HttpClient client(loop.scope());
   loop.run(stream_body(&client, server.address(), &outcome));
   EXPECT_EQ(outcome.status, 200);
-  EXPECT_EQ(seen, "6\r\nhello \r\n10\r\nworld, at last!!\r\n0\r\n\r\n");
+  EXPECT_EQ(seen.get_future().get(), "6\r\nhello \r\n10\r\nworld, at last!!\r\n0\r\n\r\n");
 }
 
 TEST(HttpClient, KeepsConnections) {
