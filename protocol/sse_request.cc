@@ -13,8 +13,12 @@ namespace {
 constexpr std::size_t kMostEchoedIdBytes = 256;  // of a malformed id, in the gap event
 constexpr std::size_t kMostTypes = 64;
 
+// At most 200 bytes of it, never half a character.
 std::string printable(std::string_view text) {
-  return is_valid_utf8(text) ? std::string(text.substr(0, 200)) : std::string("(not UTF-8)");
+  if (!is_valid_utf8(text)) return "(not UTF-8)";
+  std::size_t end = std::min<std::size_t>(text.size(), 200);
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return std::string(text.substr(0, end));
 }
 
 std::optional<SseRefusal> add_types(Subscription& wanted, std::string_view list) {
