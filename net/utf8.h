@@ -5,6 +5,7 @@
 //   if (!text.at_boundary()) …                      // ended inside a character
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
