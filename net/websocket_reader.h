@@ -17,10 +17,9 @@
 #include "net/buffer.h"
 #include "net/utf8.h"
 #include "net/websocket_frame.h"
+#include "net/websocket_inflater.h"
 
 namespace ringcast {
-
-class Inflater;
 
 // What one peer may make us hold; more is refused with 1009. A compressed frame may exceed
 // max_frame_bytes by what deflate costs where it cannot save (1/256 and 64 bytes);
@@ -60,7 +59,7 @@ class WebSocketReader {
   bool next(WsMessage& message);
 
   bool failed() const { return failure_ != Failure::none; }
-  std::uint16_t close_code() const;       // 1002, 1007 or 1009
+  std::uint16_t close_code() const;       // 1002, 1007, 1009; 1011 without memory
   std::string_view close_reason() const;  // static storage
   bool closed() const { return closed_; }
   bool in_message() const;  // something incomplete is held
@@ -84,7 +83,8 @@ class WebSocketReader {
     bad_close_reason,
     bad_text,
     bad_deflate,
-    too_big
+    too_big,
+    no_memory
   };
   struct Split;
 
@@ -95,9 +95,10 @@ class WebSocketReader {
   bool take_control(WsMessage& message);
   bool give_control(WsMessage& message, std::span<char> payload);
   bool take_data(WsMessage& message);
-  bool take_piece(std::span<char> piece);
   bool collect(std::string_view piece);
-  bool inflate_piece(std::string_view piece);
+  bool take_compressed(std::string_view piece);
+  bool inflate(std::string_view piece, Buffer& out);
+  bool settle(Inflater::Outcome outcome, const Buffer& out, std::size_t before);
   bool finish_inflating();
   bool check_text(std::string_view piece);
   bool give(WsMessage& message, std::string_view payload);
@@ -123,7 +124,8 @@ class WebSocketReader {
   bool fin_ : 1 = false;
   bool compressed_ : 1 = false;
   bool closed_ : 1 = false;
-  bool given_ : 1 = false;  // held_ is what next() gave last
+  bool given_ : 1 = false;        // held_ is what next() gave last
+  bool split_given_ : 1 = false;  // split_ is
 };
 
 static_assert(sizeof(WebSocketReader) <= 104);

@@ -1,0 +1,97 @@
+#include "net/websocket_inflater.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <limits>
+#include <span>
+
+#include "core/check.h"
+
+namespace ringcast {
+namespace {
+
+using namespace std::string_view_literals;
+
+// What a sender takes off the end of a message (RFC 7692 §7.2.1).
+constexpr std::string_view kTail = "\x00\x00\xff\xff"sv;
+constexpr std::size_t kSmallestRoom = 1024;
+// zlib's data_type when it stands between two blocks and has read all.
+constexpr int kBetweenBlocks = 128;
+
+}  // namespace
+
+struct Inflater::Stream {
+  z_stream z{};
+  bool open = false;
+  ~Stream() {
+    if (open) inflateEnd(&z);
+  }
+};
+
+Inflater::Inflater(bool keep_context) : keep_context_(keep_context) {}
+Inflater::~Inflater() = default;
+
+void Inflater::begin() {
+  any_ = ended_ = false;
+  if (stream_) inflateReset(&stream_->z);
+}
+
+Inflater::Outcome Inflater::run(std::string_view piece, Buffer& out, std::uint64_t most_bytes,
+                                int flush) {
+  z_stream& z = stream_->z;
+  z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(piece.data()));
+  z.avail_in = static_cast<uInt>(piece.size());
+  for (;;) {
+    // One byte more than allowed shows that there is more.
+    const std::uint64_t allowed = most_bytes + 1 - out.size();
+    const std::size_t wanted = std::max<std::size_t>(kSmallestRoom, std::size_t{z.avail_in} * 2);
+    const std::span<char> room = out.room(std::min<std::uint64_t>(wanted, allowed));
+    const auto most = static_cast<uInt>(
+        std::min<std::uint64_t>({room.size(), allowed, std::numeric_limits<uInt>::max()}));
+    z.next_out = reinterpret_cast<Bytef*>(room.data());
+    z.avail_out = most;
+    const uInt left_before = z.avail_in;
+    const int result = ::inflate(&z, flush);
+    out.grown(most - z.avail_out);
+    if (out.size() > most_bytes) return Outcome::too_big;
+    if (result == Z_MEM_ERROR) return Outcome::no_memory;
+    if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) return Outcome::corrupt;
+    if (z.avail_in < left_before) ended_ = false;
+    if (result == Z_STREAM_END) {
+      // A sender may end its stream and begin another in the same message (§7.2.3.5).
+      ended_ = true;
+      inflateResetKeep(&z);
+      if (z.avail_in > 0) continue;
+      return Outcome::ok;
+    }
+    if (z.avail_in == 0 && z.avail_out > 0) return Outcome::ok;
+    if (result == Z_BUF_ERROR && z.avail_out > 0) return Outcome::ok;
+  }
+}
+
+Inflater::Outcome Inflater::inflate(std::string_view piece, Buffer& out, std::uint64_t most_bytes) {
+  if (piece.empty()) return Outcome::ok;
+  RINGCAST_CHECK(piece.size() <= std::numeric_limits<uInt>::max());
+  if (!stream_) stream_ = std::make_unique<Stream>();
+  if (!stream_->open) {
+    if (inflateInit2(&stream_->z, -15) != Z_OK) return Outcome::no_memory;
+    stream_->open = true;
+  }
+  any_ = true;
+  return run(piece, out, most_bytes, Z_SYNC_FLUSH);
+}
+
+Inflater::Outcome Inflater::finish(Buffer& out, std::uint64_t most_bytes) {
+  // Nothing at all stands for an empty message: some senders take the tail off twice.
+  if (any_ && !ended_) {
+    const Outcome outcome = run(kTail, out, most_bytes, Z_BLOCK);
+    if (outcome != Outcome::ok) return outcome;
+    if ((stream_->z.data_type & kBetweenBlocks) == 0) return Outcome::corrupt;
+  }
+  any_ = ended_ = false;
+  if (!keep_context_ && stream_) inflateReset(&stream_->z);
+  return Outcome::ok;
+}
+
+}  // namespace ringcast
