@@ -56,7 +56,9 @@ Task<void> HttpConnection::run(HttpConnection* self) {
 Task<void> HttpConnection::serve() {
   if (!admitted_) {
     server_.counters.refused_connections.add();
-    co_await receive_first();  // answering before the request came would be cut off by a reset
+    // An answer before the request came would be cut off by a reset. It costs a descriptor while it
+    // waits, so it gets a head's time, not an idle connection's.
+    co_await receive_first(server_.limits_.header_timeout_ms);
     co_await respond_and_close(kTooManyConnections);
     co_return;
   }
@@ -67,7 +69,7 @@ Task<void> HttpConnection::serve() {
       out_.release();
       if (server_.draining_) co_return;
       idle_ = true;
-      const bool got_some = co_await receive_first();
+      const bool got_some = co_await receive_first(server_.limits_.idle_timeout_ms);
       idle_ = false;
       if (!got_some) co_return;
     }
@@ -77,8 +79,8 @@ Task<void> HttpConnection::serve() {
 }
 
 // Waits for the first bytes of a request.
-Task<bool> HttpConnection::receive_first() {
-  const Received received = co_await socket_.receive(after_ms(server_.limits_.idle_timeout_ms));
+Task<bool> HttpConnection::receive_first(std::uint64_t timeout_ms) {
+  const Received received = co_await socket_.receive(after_ms(timeout_ms));
   in_.append(received.bytes());
   co_return received.result() > 0;
 }

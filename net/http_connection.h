@@ -6,7 +6,9 @@
 // idle.
 //
 // Times: a head must be complete within header_timeout of its first byte (408), a body must not
-// pause longer than body_timeout (408), an idle connection is closed after idle_timeout.
+// pause longer than body_timeout (408), an idle connection is closed after idle_timeout. One over
+// the limit of connections is refused (503) when its request begins, at the latest after
+// header_timeout.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +44,7 @@ class HttpConnection : public ListHook {
   // False: the connection ends.
   Task<bool> serve_request();
   Task<bool> receive_head();
-  Task<bool> receive_first();
+  Task<bool> receive_first(std::uint64_t timeout_ms);
   Task<bool> respond_and_close(HttpError error);
   Task<bool> flush();
   Task<bool> settle(HttpExchange& exchange);
