@@ -23,6 +23,19 @@ struct Arrivals {
   std::int64_t measure_from_ns = std::numeric_limits<std::int64_t>::max();
   std::int64_t measure_until_ns = std::numeric_limits<std::int64_t>::max();
 
+  // At the front of each receive, whose collection is the arrival of what it brought.
+  void count_receive(std::size_t size, std::int64_t clock_ns) {
+    ++receives;
+    bytes += size;
+    now_ns = clock_ns - origin_ns;
+  }
+  // The latency of what arrives now.
+  void record(std::int64_t intended_ns) {
+    if (intended_ns >= measure_from_ns && intended_ns < measure_until_ns) {
+      latency.record(now_ns - intended_ns);
+    }
+  }
+
   SequenceTotals totals;
   Histogram latency;
   std::uint64_t receives = 0;

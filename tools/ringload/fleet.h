@@ -11,6 +11,7 @@
 #include "tools/ringload/arrivals.h"
 #include "tools/ringload/loop.h"
 #include "tools/ringload/options.h"
+#include "tools/ringload/ramp.h"
 #include "tools/ringload/subscriber.h"
 
 namespace ringcast::load {
@@ -25,7 +26,7 @@ class Fleet {
   // Starts connecting what is due; call it every turn until all are settled().
   void ramp(std::int64_t now_ns);
   // When ramp() has something to do next.
-  std::int64_t next_start_ns() const;
+  std::int64_t next_start_ns() const { return ramp_.next_ns(); }
   bool settled() const { return ready_ + failed_ >= members_.size(); }
 
   std::size_t size() const { return members_.size(); }
@@ -48,7 +49,7 @@ class Fleet {
   void on_failed(Subscriber& subscriber, std::string message);
 
  private:
-  static constexpr std::size_t kConnectingMax = 256;
+  std::unique_ptr<Subscriber> make(Loop& loop, std::size_t ring, std::uint32_t topic, bool slow);
 
   const Options& options_;
   const Address& address_;
@@ -56,14 +57,13 @@ class Fleet {
   std::vector<std::uint32_t> next_sequences_;  // one per subscriber and publisher
   std::vector<std::unique_ptr<Subscriber>> members_;
   std::vector<std::uint32_t> readers_;
+  Ramp ramp_;
   OnLost on_lost_;
   std::string first_error_;
-  std::size_t started_ = 0;
   std::size_t ready_ = 0;
   std::size_t slow_ready_ = 0;
   std::size_t failed_ = 0;
   std::size_t lost_ = 0;
-  std::int64_t ramp_start_ns_ = -1;
 };
 
 }  // namespace ringcast::load

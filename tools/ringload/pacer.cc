@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "tools/ringload/http_publisher.h"
+
 namespace ringcast::load {
 
 Pacer::Pacer(const Options& options, const Address& address, Loop& loop, Arrivals& arrivals,
@@ -18,7 +20,7 @@ Pacer::Pacer(const Options& options, const Address& address, Loop& loop, Arrival
     topics_.push_back(fmt::format("{}.{}", options.topic_prefix, topic));
   }
   for (std::uint32_t index = 0; index < options.publishers; ++index) {
-    publishers_.push_back(std::make_unique<Publisher>(*this, loop, options, address, index));
+    publishers_.push_back(std::make_unique<HttpPublisher>(*this, loop, options, address, index));
   }
   sent_.resize(options.publishers);
   due_.resize(options.publishers);

@@ -1,9 +1,5 @@
-// One publisher: a keep-alive connection on which each event is a request.
-//
-// It sends when told to, up to `pipeline` requests before their answers. A request that is answered
-// 429 or 503 is sent again a little later; any other answer but 2xx ends the publisher, since what
-// follows would be refused too. If the server closes the connection between requests, it connects
-// again.
+// A publisher, whatever it speaks: sends when told to, up to `pipeline` events before their
+// answers.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "tools/ringload/connection.h"
 #include "tools/ringload/options.h"
-#include "tools/ringload/response_reader.h"
 #include "tools/ringload/stamp.h"
 
 namespace ringcast::load {
@@ -33,46 +27,47 @@ class PublisherOwner {
   ~PublisherOwner() = default;
 };
 
-class Publisher final : public Connection {
+class Publisher {
  public:
-  Publisher(PublisherOwner& owner, Loop& loop, const Options& options, const Address& address,
-            std::uint32_t index)
-      : Connection(loop, 0), owner_(owner), options_(options), address_(address), index_(index) {}
+  Publisher(PublisherOwner& owner, const Options& options, std::uint32_t index)
+      : owner_(owner), options_(options), index_(index) {}
+  virtual ~Publisher() = default;
+  Publisher(const Publisher&) = delete;
+  Publisher& operator=(const Publisher&) = delete;
 
-  void start() { open(address_, {}); }
+  virtual void start() = 0;
   // Whether publish() may be called.
-  bool free() const { return connected_ && !sending_ && sent_at_.size() < options_.pipeline; }
-  void publish(std::string_view topic, const StampCodec& codec, const Stamp& stamp);
-  void retry();
+  virtual bool free() const = 0;
+  virtual void publish(std::string_view topic, const StampCodec& codec, const Stamp& stamp) = 0;
+  virtual void retry() = 0;
 
   std::uint32_t index() const { return index_; }
-  std::uint64_t answered() const { return answered_; }  // with 2xx
-  std::size_t unanswered() const { return sent_at_.size(); }
-  bool connected() const { return connected_; }
+  std::uint64_t answered() const { return answered_; }  // accepted by the server
+
+ protected:
+  PublisherOwner& owner() const { return owner_; }
+  const Options& options() const { return options_; }
+  // The payload of an event, good until the next call.
+  std::string_view payload(const StampCodec& codec, const Stamp& stamp) {
+    payload_.resize(options_.size, 'x');
+    codec.write(payload_.data(), stamp);
+    return payload_;
+  }
+  // The oldest event that was not answered has been.
+  void take_answer(std::int64_t now_ns) {
+    const std::int64_t took_ns = now_ns - sent_at_.front();
+    sent_at_.pop_front();
+    ++answered_;
+    owner_.on_answer(*this, took_ns);
+  }
+
+  std::deque<std::int64_t> sent_at_;  // of unanswered events
 
  private:
-  void on_connected() override;
-  void on_sent() override;
-  void on_bytes(std::string_view bytes) override;
-  void on_end(int error, std::string_view where) override;
-
-  void send_request();
-  void on_response();
-  void reconnect();
-  void fail_with(std::string message);
-
   PublisherOwner& owner_;
   const Options& options_;
-  const Address& address_;
   std::uint32_t index_;
-  bool connected_ = false;
-  bool sending_ = false;
-  bool failed_ = false;
-  bool refused_ = false;
-  std::string request_;
   std::string payload_;
-  ResponseReader reader_;
-  std::deque<std::int64_t> sent_at_;  // of unanswered requests
   std::uint64_t answered_ = 0;
 };
 

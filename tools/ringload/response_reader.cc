@@ -64,6 +64,8 @@ Result<ResponseHead> parse_response_head(std::string_view text) {
       head.chunked = contains_ignoring_case(value, "chunked");
     } else if (equal_ignoring_case(name, "content-type")) {
       head.content_type = value;
+    } else if (equal_ignoring_case(name, "sec-websocket-accept")) {
+      head.websocket_accept = value;
     } else if (equal_ignoring_case(name, "connection")) {
       if (contains_ignoring_case(value, "close")) head.close = true;
       if (contains_ignoring_case(value, "keep-alive")) head.close = false;
@@ -172,6 +174,18 @@ void ResponseReader::keep(std::string_view bytes) {
 void ResponseReader::fail_with(std::string message) {
   phase_ = Phase::failed;
   error_ = std::move(message);
+}
+
+bool is_whole_response(std::string_view text) {
+  ResponseReader answer;
+  return answer.feed(text) != ResponseReader::State::needs_more;
+}
+
+std::string describe_refusal(std::string_view text) {
+  ResponseReader answer;
+  answer.feed(text);
+  return fmt::format("the answer to the subscription is {}: {}",
+                     text.substr(0, text.find_first_of("\r\n")), answer.body());
 }
 
 }  // namespace ringcast::load

@@ -17,7 +17,9 @@ struct ResponseHead {
   bool chunked = false;
   bool close = false;                // the connection ends with this response
   std::int64_t content_length = -1;  // -1: not given
-  std::string_view content_type;     // points into the text it was read from
+  // Point into the text that they were read from.
+  std::string_view content_type;
+  std::string_view websocket_accept;
 };
 
 inline constexpr std::size_t kResponseHeadBytesMax = 64 << 10;
@@ -68,5 +70,10 @@ class ResponseReader {
   int status_ = 0;
   bool close_ = false;
 };
+
+// Whether `text`, a response from its start, is there to its end (or past hope).
+bool is_whole_response(std::string_view text);
+// What a server said instead of a stream, as far as it has come: status line and body.
+std::string describe_refusal(std::string_view text);
 
 }  // namespace ringcast::load

@@ -1,4 +1,4 @@
-#include "tools/ringload/publisher.h"
+#include "tools/ringload/http_publisher.h"
 
 #include <fmt/format.h>
 
@@ -6,39 +6,38 @@
 
 namespace ringcast::load {
 
-void Publisher::on_connected() {
+void HttpPublisher::on_connected() {
   connected_ = true;
   reader_.next();
   receive();
-  owner_.on_free(*this);
+  owner().on_free(*this);
 }
 
-void Publisher::publish(std::string_view topic, const StampCodec& codec, const Stamp& stamp) {
-  payload_.resize(options_.size, 'x');
-  codec.write(payload_.data(), stamp);
+void HttpPublisher::publish(std::string_view topic, const StampCodec& codec, const Stamp& stamp) {
   request_.clear();
-  render_publish(options_.target, {.topic = topic, .payload = payload_, .event = options_.event},
+  render_publish(options().target,
+                 {.topic = topic, .payload = payload(codec, stamp), .event = options().event},
                  request_);
   send_request();
 }
 
-void Publisher::send_request() {
+void HttpPublisher::send_request() {
   sending_ = true;
   sent_at_.push_back(loop().clock_ns());
   send(request_);
 }
 
-void Publisher::retry() {
+void HttpPublisher::retry() {
   refused_ = false;
   send_request();
 }
 
-void Publisher::on_sent() {
+void HttpPublisher::on_sent() {
   sending_ = false;
-  if (free() && !refused_) owner_.on_free(*this);
+  if (free() && !refused_) owner().on_free(*this);
 }
 
-void Publisher::on_bytes(std::string_view bytes) {
+void HttpPublisher::on_bytes(std::string_view bytes) {
   while (!bytes.empty() && !failed_) {
     const auto state = reader_.feed(bytes);
     bytes.remove_prefix(reader_.consumed());
@@ -53,35 +52,33 @@ void Publisher::on_bytes(std::string_view bytes) {
   if (!failed_) receive();
 }
 
-void Publisher::on_response() {
-  const std::int64_t took_ns = loop().now_ns() - sent_at_.front();
+void HttpPublisher::on_response() {
   const int status = reader_.status();
   const bool was_free = free();
-  sent_at_.pop_front();
   if (status >= 200 && status < 300) {
-    ++answered_;
     const bool ends = reader_.close();
     reader_.next();
     if (ends) connected_ = false;
-    owner_.on_answer(*this, took_ns);
-    if (!was_free && free()) owner_.on_free(*this);
-  } else if ((status == 429 || status == 503) && options_.pipeline == 1 && !reader_.close()) {
+    take_answer(loop().now_ns());
+    if (!was_free && free()) owner().on_free(*this);
+  } else if ((status == 429 || status == 503) && options().pipeline == 1 && !reader_.close()) {
+    sent_at_.pop_front();
     reader_.next();
     refused_ = true;
-    owner_.on_refused(*this);
+    owner().on_refused(*this);
   } else {
     fail_with(fmt::format("the answer to the publishing is {}: {}", status, reader_.body()));
   }
 }
 
-void Publisher::reconnect() {
+void HttpPublisher::reconnect() {
   if (!sent_at_.empty()) return fail_with("the server has closed the connection on a request");
   connected_ = false;
   close();
   start();
 }
 
-void Publisher::on_end(int error, std::string_view where) {
+void HttpPublisher::on_end(int error, std::string_view where) {
   if (failed_) return;
   if (error == 0 && connected_ && reader_.idle() && sent_at_.empty()) return reconnect();
   if (error == 0 && reader_.end() == ResponseReader::State::complete && !sent_at_.empty()) {
@@ -94,11 +91,11 @@ void Publisher::on_end(int error, std::string_view where) {
                        : fmt::format("{}: {}", where, std::strerror(error)));
 }
 
-void Publisher::fail_with(std::string message) {
+void HttpPublisher::fail_with(std::string message) {
   failed_ = true;
   connected_ = false;
   close();
-  owner_.on_failed(*this, std::move(message));
+  owner().on_failed(*this, std::move(message));
 }
 
 }  // namespace ringcast::load
