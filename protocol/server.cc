@@ -170,15 +170,22 @@ void Server::reload() {
   const ReloadDiff diff = diff_reload(*state_.config, *fresh);
   auto config = std::make_shared<const Config>(apply_reload(*state_.config, *fresh));
   state_.config = config;
-  log_configure({.level = config->log.level, .format = config->log.format});
   tell_all(
       [](Message& message) {
         const std::unique_ptr<ForCore> self(static_cast<ForCore*>(&message));
         self->service().configure(self->config);
       },
       config);
-  log_info("reloaded", {{"applied", fmt::format("{}", fmt::join(diff.applied, ","))},
-                        {"needs_restart", fmt::format("{}", fmt::join(diff.needs_restart, ","))}});
+  const std::string applied = fmt::format("{}", fmt::join(diff.applied, ","));
+  const std::string needs_restart = fmt::format("{}", fmt::join(diff.needs_restart, ","));
+  const auto say_so = [&] {
+    log_info("reloaded", {{"applied", applied}, {"needs_restart", needs_restart}});
+  };
+  // Whoever reads this level before or after the change is to know of it.
+  const bool said = log_enabled(LogLevel::kInfo);
+  if (said) say_so();
+  log_configure({.level = config->log.level, .format = config->log.format});
+  if (!said) say_so();
 }
 
 void Server::begin_drain() {

@@ -321,6 +321,13 @@ def test_reload_changes_rules_of_topics(start):
     assert count("logs.new") <= 5 and count("jobs.a") == 50
 
 
+def test_reload_that_changes_the_level_of_the_log_is_in_the_log(start):
+    server = start("log: {level: info}\n")
+    assert reload(server, "log: {level: error}\n")["applied"] == "log.level"
+    assert reload(server, "log: {level: info}\n")["applied"] == "log.level"
+    assert reload(server, "log: {level: debug}\n")["applied"] == "log.level"
+
+
 def test_bad_file_keeps_the_old_configuration(start):
     server = start("limits: {max_event_bytes: 10}\n")
     for text in (
