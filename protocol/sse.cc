@@ -1,13 +1,23 @@
 #include "protocol/sse.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "protocol/log.h"
 #include "protocol/sse_request.h"
 
 namespace ringcast {
 namespace {
 
 constexpr std::string_view kEventStream = "text/event-stream";
+
+// What a stream follows, for the log; empty if nobody reads it there.
+std::string names_of(const Subscription& wanted) {
+  if (!log_enabled(LogLevel::kDebug)) return {};
+  const bool both = !wanted.topics.empty() && !wanted.patterns.empty();
+  return fmt::format("{}{}{}", fmt::join(wanted.topics, ","), both ? "," : "",
+                     fmt::join(wanted.patterns, ","));
+}
 
 Task<void> serve(Service& service, HttpExchange& exchange, Subscription wanted,
                  std::string_view greeting) {
@@ -27,10 +37,12 @@ Task<void> serve(Service& service, HttpExchange& exchange, Subscription wanted,
   wanted.head += fmt::format("retry: {}\n\n", service.config().sse.retry_ms);
   wanted.head += greeting;
   wanted.announce_position = true;
+  const std::string names = names_of(wanted);
   auto joined = co_await service.shard().subscribe(exchange.descriptor(), std::move(wanted));
   if (joined) {
     service.counters.streams.add();
     exchange.socket_taken();
+    log_debug("stream opened", {{"client_ip", exchange.peer()}, {"topics", names}});
   } else {
     exchange.refuse(503, joined.error().code, joined.error().message);
   }
