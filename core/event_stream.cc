@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view kIdField = "id: ";
 constexpr std::string_view kEventField = "event: ";
+constexpr std::string_view kExceptField = "except: ";
 constexpr std::string_view kDataField = "data: ";
 constexpr std::size_t kMostTypeBytes = 128;
 
@@ -87,7 +88,8 @@ std::uint64_t event_bytes(const NewEvent& event) {
     for (const char c : event.data) lines += c == '\n' || c == '\r' ? 1 : 0;
   }
   return kIdField.size() + kMostIdBytes + kEventField.size() + event.type.size() +
-         event.data.size() + lines * (kDataField.size() + 1) + 3;
+         kExceptField.size() + event.except.size() + 1 + event.data.size() +
+         lines * (kDataField.size() + 1) + 3;
 }
 
 char* write_event(char* out, const NewEvent& event, std::uint64_t number, const EventIds& ids) {
@@ -97,6 +99,11 @@ char* write_event(char* out, const NewEvent& event, std::uint64_t number, const 
   if (!event.type.empty()) {
     out = put(out, kEventField);
     out = put(out, event.type);
+    *out++ = '\n';
+  }
+  if (!event.except.empty()) {
+    out = put(out, kExceptField);
+    out = put(out, event.except);
     *out++ = '\n';
   }
   if (!has_line_end(event.data)) {
@@ -122,6 +129,31 @@ std::string_view written_type(std::string_view event) {
   if (!event.starts_with(kEventField)) return {};
   event.remove_prefix(kEventField.size());
   return event.substr(0, event.find('\n'));
+}
+
+EventParts parse_event(std::string_view event) {
+  EventParts parts;
+  const auto take = [&event](std::string_view field) {
+    if (!event.starts_with(field)) return std::string_view{};
+    const std::size_t end = event.find('\n');
+    const std::string_view value = event.substr(field.size(), end - field.size());
+    event.remove_prefix(end + 1);
+    return value;
+  };
+  parts.id = take(kIdField);
+  parts.type = take(kEventField);
+  parts.except = take(kExceptField);
+  event.remove_suffix(1);
+  parts.data = event;
+  return parts;
+}
+
+bool next_data_line(std::string_view& data, std::string_view& line) {
+  if (data.empty()) return false;
+  const std::size_t end = data.find('\n');
+  line = data.substr(kDataField.size(), end - kDataField.size());
+  data.remove_prefix(end + 1);
+  return true;
 }
 
 void append_json_string(std::string& out, std::string_view text) {

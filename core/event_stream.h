@@ -3,6 +3,7 @@
 //
 //   id: EPOCH-N          one line
 //   event: TYPE          only if the publisher named a type
+//   except: NAME         only if somebody is not to get it; clients ignore the field
 //   data: LINE           one for each line of the data
 //   (empty line)
 #pragma once
@@ -19,6 +20,8 @@ struct NewEvent {
   std::string_view type;  // empty: the default type, `message`
   std::string_view data;  // valid UTF-8
   std::string_view key;   // the publisher's id, empty if it gave none
+  // The name of a subscriber that is not to get it (an event type in form); empty: everybody is.
+  std::string_view except = {};
 };
 
 // A comment: keeps idle connections alive through proxies.
@@ -33,6 +36,17 @@ char* write_event(char* out, const NewEvent& event, std::uint64_t number, const 
 
 // The type of an event as written; empty if it has none.
 std::string_view written_type(std::string_view event);
+
+// What an event says, as written; the views are into it.
+struct EventParts {
+  std::string_view id;
+  std::string_view type;    // empty: `message`
+  std::string_view except;  // who is not to get it; empty: everybody is
+  std::string_view data;    // its lines, each with its field's name and its line end
+};
+EventParts parse_event(std::string_view event);
+// Takes the text of the next line of `data`; false after the last.
+bool next_data_line(std::string_view& data, std::string_view& line);
 
 enum class GapReason : std::uint8_t { evicted, epoch, malformed, unknown, lagged };
 

@@ -16,8 +16,6 @@ constexpr std::size_t kMostSpareBuffers = 256;
 
 }  // namespace
 
-enum OperationTag : std::uint8_t { kSendTag, kPollTag, kShutdownTag, kCloseTag };
-
 Hub::Hub(Reactor& reactor, Fabric& fabric, Admission& admission, const HubOptions& options)
     : reactor_(reactor),
       fabric_(fabric),
@@ -91,7 +89,7 @@ void Hub::look_at(TopicView& view) {
   view.members.for_each([this](MergeMember& member) {
     Merge& merge = *member.subscriber.merge;
     merge.wake(member);
-    if (merge.pending()) queue(member.subscriber);
+    if (merge.pending() && !member.subscriber.paused()) queue(member.subscriber);
   });
 }
 
@@ -108,7 +106,7 @@ void Hub::release(TopicView& view) {
 
 void Hub::queue(Subscriber& subscriber) {
   if (subscriber.state == SubscriberState::ready && subscriber.linked() &&
-      subscriber.merge != nullptr) {
+      subscriber.view == nullptr) {
     return;
   }
   if (subscriber.state != SubscriberState::idle && subscriber.state != SubscriberState::ready) {
@@ -116,7 +114,7 @@ void Hub::queue(Subscriber& subscriber) {
   }
   subscriber.unlink();
   subscriber.state = SubscriberState::ready;
-  if (subscriber.merge) {
+  if (subscriber.view == nullptr) {
     merges_ready_.push_back(subscriber);
   } else {
     subscriber.view->ready.push_back(subscriber);
@@ -126,49 +124,80 @@ void Hub::queue(Subscriber& subscriber) {
 
 void Hub::rest(Subscriber& subscriber) {
   subscriber.state = SubscriberState::idle;
-  if (!subscriber.merge) subscriber.view->idle.push_back(subscriber);
+  if (subscriber.view != nullptr && !subscriber.paused())
+    subscriber.view->idle.push_back(subscriber);
+}
+
+// Of a subscriber without a send in flight: it stands in line if there is something to send.
+void Hub::go_on(Subscriber& subscriber) {
+  if (subscriber.state == SubscriberState::closing || subscriber.linked()) return;
+  if (subscriber.state == SubscriberState::sending) return;
+  if (has_more(subscriber)) {
+    subscriber.state = SubscriberState::ready;
+    queue(subscriber);
+  } else {
+    rest(subscriber);
+  }
 }
 
 bool Hub::has_more(Subscriber& subscriber) {
-  if (subscriber.own != nullptr || subscriber.beat || subscriber.farewell) return true;
+  if (subscriber.own != nullptr || subscriber.last_words || subscriber.beat) return true;
+  if (subscriber.farewell) return true;
+  if (subscriber.paused()) return false;
   if (subscriber.merge) return subscriber.merge->pending();
+  if (subscriber.view == nullptr) return false;
   if (subscriber.view->lost(subscriber.cursor)) return true;
   return subscriber.view->has_event(subscriber.cursor);
 }
 
 bool Hub::start(Subscriber& subscriber) {
   if (subscriber.own != nullptr) return start_own(subscriber);
-  if (subscriber.merge ? start_merge(subscriber) : start_range(subscriber)) return true;
-  if (subscriber.state != SubscriberState::ready || subscriber.linked()) return false;
-  if (subscriber.own != nullptr) return start_own(subscriber);  // a gap was found
+  if (subscriber.last_words) {
+    half_close(subscriber);
+    return false;
+  }
+  // Whoever also speaks is asked for a sign of life however much it gets.
+  if (subscriber.beat && subscriber.duplex) return start_beat(subscriber);
+  if (!subscriber.paused()) {
+    if (subscriber.merge ? start_merge(subscriber) : start_range(subscriber)) return true;
+    if (subscriber.state != SubscriberState::ready || subscriber.linked()) return false;
+    if (subscriber.own != nullptr) return start_own(subscriber);  // a gap was found
+  }
   if (subscriber.farewell) {
     say_farewell(subscriber);
     return start_own(subscriber);
   }
-  if (subscriber.beat) {
-    subscriber.beat = false;
-    if (subscriber.merge && subscriber.merge->id_is_behind) {
-      // Filtered events went by: an id without data moves the client on and shows it nothing.
-      subscriber.merge->id_is_behind = false;
-      give(subscriber, "id: " + subscriber.merge->resume_id(fabric_.ids) + "\n\n");
-      return start_own(subscriber);
-    }
-    counters.heartbeats.add();
-    subscriber.sending_beat = true;
-    send(subscriber, kHeartbeat.data(), kHeartbeat.size());
-    return true;
-  }
+  if (subscriber.beat) return start_beat(subscriber);
   rest(subscriber);
   return false;
 }
 
+bool Hub::start_beat(Subscriber& subscriber) {
+  subscriber.beat = false;
+  if (subscriber.merge && subscriber.merge->id_is_behind) {
+    // Filtered events went by: an id without data moves the client on and shows it nothing.
+    subscriber.merge->id_is_behind = false;
+    std::string id;
+    subscriber.form->append_id(id, subscriber.merge->resume_id(fabric_.ids));
+    if (subscriber.duplex) id += subscriber.form->heartbeat();
+    give(subscriber, id);
+    return start_own(subscriber);
+  }
+  counters.heartbeats.add();
+  subscriber.sending_beat = true;
+  const std::string_view beat = subscriber.form->heartbeat();
+  send(subscriber, beat.data(), static_cast<std::uint32_t>(beat.size()));
+  return true;
+}
+
 bool Hub::start_own(Subscriber& subscriber) {
-  subscriber.sending_own = true;
-  send(subscriber, subscriber.own->bytes(), subscriber.own->size);
+  subscriber.own_in_flight = std::exchange(subscriber.own, nullptr);
+  send(subscriber, subscriber.own_in_flight->bytes(), subscriber.own_in_flight->size);
   return true;
 }
 
 bool Hub::start_range(Subscriber& subscriber) {
+  if (subscriber.view == nullptr) return false;
   TopicView& view = *subscriber.view;
   Cursor& cursor = subscriber.cursor;
   if (view.lost(cursor)) {
@@ -177,6 +206,16 @@ bool Hub::start_range(Subscriber& subscriber) {
   }
   Committed readable = view.readable(cursor);
   if (cursor.record >= readable.records) return false;
+  if (subscriber.form != &event_stream_form()) {
+    FormLog& log = view.in_form(*subscriber.form);
+    const FormLog::Range range = log.range(cursor, readable, options_.send_bytes, now_ms());
+    log.pin(*range.block);
+    subscriber.block = range.block;
+    subscriber.in_flight_record = range.record;
+    subscriber.in_flight_number = range.number;
+    send(subscriber, range.bytes, range.size);
+    return true;
+  }
   if (readable.bytes - cursor.offset > options_.send_bytes) {
     readable = cursor.segment->up_to(cursor.offset + options_.send_bytes, cursor.record, readable);
   }
@@ -195,8 +234,8 @@ bool Hub::start_merge(Subscriber& subscriber) {
     spare_buffers_.pop_back();
   }
   MergeMember* lost = nullptr;
-  const std::size_t events =
-      merge.compose(merge.buffer, options_.merge_bytes, watermarks_, fabric_.ids, lost);
+  const std::size_t events = merge.compose(merge.buffer, options_.merge_bytes, watermarks_,
+                                           fabric_.ids, subscriber.form->composed(), lost);
   if (lost != nullptr) {
     lagged(subscriber, lost->view, lost->cursor);
     if (subscriber.state == SubscriberState::closing) return false;
@@ -230,7 +269,8 @@ void Hub::send(Subscriber& subscriber, const char* bytes, std::uint32_t size) {
   counters.sends.add();
 }
 
-void Hub::completed(Completion& completion, std::int32_t result, std::uint32_t, unsigned tag) {
+void Hub::completed(Completion& completion, std::int32_t result, std::uint32_t flags,
+                    unsigned tag) {
   auto& subscriber = static_cast<Subscriber&>(completion);
   Hub& hub = subscriber.hub;
   --subscriber.operations;
@@ -247,6 +287,9 @@ void Hub::completed(Completion& completion, std::int32_t result, std::uint32_t, 
       break;
     case kShutdownTag:
       break;
+    case kReceiveTag:
+      hub.received(subscriber, result, flags);
+      break;
     case kCloseTag:
       hub.remove(subscriber);
       return;
@@ -259,52 +302,67 @@ void Hub::completed(Completion& completion, std::int32_t result, std::uint32_t, 
 void Hub::sent(Subscriber& subscriber, std::int32_t result) {
   const bool whole = result == static_cast<std::int32_t>(subscriber.in_flight_bytes);
   if (result > 0) counters.send_bytes.add(static_cast<std::uint64_t>(result));
-  if (subscriber.sending_own) {
-    subscriber.sending_own = false;
-    OwnBytes::destroy(std::exchange(subscriber.own, nullptr));
-  } else if (subscriber.sending_beat) {
-    subscriber.sending_beat = false;
-  } else if (subscriber.merge) {
-    if (whole) counters.deliveries.add(subscriber.in_flight_record);
-    subscriber.merge->buffer.clear();
-    if (spare_buffers_.size() < kMostSpareBuffers) {
-      spare_buffers_.push_back(std::move(subscriber.merge->buffer));
-    }
-    subscriber.merge->buffer = {};
-  } else {
-    Cursor& cursor = subscriber.cursor;
-    subscriber.view->unpin(cursor.serial);
-    if (whole) {
-      counters.deliveries.add(subscriber.in_flight_record - cursor.record);
-      cursor.record = subscriber.in_flight_record;
-      cursor.number = subscriber.in_flight_number;
-      cursor.offset += subscriber.in_flight_bytes;
-    }
-    if (subscriber.view->lost(cursor)) release(*subscriber.view);
-  }
+  send_ended(subscriber, whole);
   if (subscriber.state == SubscriberState::closing) return;
   if (!whole) {
     if (result != -ECANCELED) counters.send_errors.add();
     close(subscriber, CloseReason::error);
     return;
   }
-  if (subscriber.farewell && subscriber.own == nullptr && subscriber.reason == CloseReason::drain) {
-    // The farewell is out: end our side, and let the peer end its own before the close, so that
-    // nothing it still receives is cut off by a reset.
-    subscriber.state = SubscriberState::ending;
-    ++subscriber.operations;
-    Operation operation{
-        .code = OpCode::shutdown, .tag = kShutdownTag, .fd = subscriber.fd, .size = SHUT_WR};
-    operation.completion = &subscriber;
-    reactor_.push(operation);
+  subscriber.state = SubscriberState::idle;  // and in no list yet
+  if (subscriber.duplex) {
+    if (StillWaiter* const waiter = std::exchange(subscriber.duplex->still, nullptr)) {
+      waiter->handle.resume();
+    }
+    if (subscriber.own == nullptr && subscriber.duplex->input->subscriber() != nullptr) {
+      subscriber.duplex->input->said();
+    }
+  }
+  go_on(subscriber);
+}
+
+// What was in flight is no more; the cursor moves on if it got there.
+void Hub::send_ended(Subscriber& subscriber, bool whole) {
+  if (subscriber.own_in_flight != nullptr) {
+    OwnBytes::destroy(std::exchange(subscriber.own_in_flight, nullptr));
     return;
   }
-  if (has_more(subscriber)) {
-    subscriber.state = SubscriberState::ready;
-    queue(subscriber);
-  } else {
-    rest(subscriber);
+  if (std::exchange(subscriber.sending_beat, false)) return;
+  if (subscriber.merge) {
+    if (whole) counters.deliveries.add(subscriber.in_flight_record);
+    subscriber.merge->buffer.clear();
+    if (spare_buffers_.size() < kMostSpareBuffers) {
+      spare_buffers_.push_back(std::move(subscriber.merge->buffer));
+    }
+    subscriber.merge->buffer = {};
+    return;
   }
+  Cursor& cursor = subscriber.cursor;
+  if (subscriber.block != nullptr) {
+    subscriber.view->in_form(*subscriber.form).unpin(*std::exchange(subscriber.block, nullptr));
+  } else {
+    subscriber.view->unpin(cursor.serial);
+    if (whole) cursor.offset += subscriber.in_flight_bytes;
+  }
+  if (whole) {
+    counters.deliveries.add(subscriber.in_flight_record - cursor.record);
+    cursor.record = subscriber.in_flight_record;
+    cursor.number = subscriber.in_flight_number;
+  }
+  if (subscriber.view->lost(cursor)) release(*subscriber.view);
+}
+
+// The last is out: ends our side, and lets the peer end its own before the close, so that nothing
+// it still receives is cut off by a reset.
+void Hub::half_close(Subscriber& subscriber) {
+  subscriber.unlink();
+  subscriber.state = SubscriberState::ending;
+  subscriber.last_send_ms = now_ms();
+  ++subscriber.operations;
+  Operation operation{
+      .code = OpCode::shutdown, .tag = kShutdownTag, .fd = subscriber.fd, .size = SHUT_WR};
+  operation.completion = &subscriber;
+  reactor_.push(operation);
 }
 
 void Hub::poll(Subscriber& subscriber) {
@@ -322,6 +380,7 @@ void Hub::close(Subscriber& subscriber, CloseReason reason) {
   subscriber.state = SubscriberState::closing;
   subscriber.reason = reason;
   counters.closed[static_cast<std::size_t>(reason)].add();
+  if (subscriber.duplex) close_input(subscriber);
   if (subscriber.operations > 0) {
     Operation cancel{.code = OpCode::cancel_all, .fd = subscriber.fd};
     reactor_.push(cancel);

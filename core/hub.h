@@ -44,8 +44,14 @@ struct Subscription {
   // Follow the head by an id without an event, so that whoever is cut off before its first event
   // resumes from where it began.
   bool announce_position = false;
+  std::string name;                        // events that except this name are left out
+  WireForm* form = nullptr;                // null: the event stream's
+  std::shared_ptr<SubscriberInput> input;  // null: nothing is received
 
-  bool plain() const { return topics.size() == 1 && patterns.empty() && types.empty(); }
+  bool plain() const {
+    return topics.size() == 1 && patterns.empty() && types.empty() && name.empty();
+  }
+  bool empty() const { return topics.empty() && patterns.empty(); }
 };
 
 class Hub final : public TurnHook {
@@ -70,7 +76,30 @@ class Hub final : public TurnHook {
 
   // Takes the socket over: from here on the hub serves it and closes it. `views` are those of
   // subscription.topics, followed by those that the patterns reach now; all are held by the caller.
-  void join(Descriptor fd, Subscription&& subscription, std::vector<TopicView*> views);
+  Subscriber& join(Descriptor fd, Subscription&& subscription, std::vector<TopicView*> views);
+
+  // --- for subscribers with an input ---
+
+  // Bytes for this subscriber alone, sent in the order in which they are given, between events.
+  void say(Subscriber& subscriber, std::string_view bytes);
+  static std::size_t unsaid_bytes(const Subscriber& subscriber);
+  // After these bytes nothing more is sent: our side ends, and the peer is given time to end its
+  // own.
+  void end(Subscriber& subscriber, std::string_view last_bytes, CloseReason reason);
+  // Receives on after SubscriberInput::received() said false.
+  void receive(Subscriber& subscriber);
+  // While paused it gets no events, and keeps its place in the log.
+  void pause(Subscriber& subscriber);
+  void unpause(Subscriber& subscriber);
+  // Awaitable: resumes when no send is in flight, with false if the subscriber has closed. One
+  // waiter at a time.
+  class Still;
+  static Still still(std::shared_ptr<SubscriberInput> input);
+  // Of a subscriber that is still: follows more topics, or no longer these. `views` as in join();
+  // more.head is sent before what follows from it.
+  void add_topics(Subscriber& subscriber, Subscription&& more, std::vector<TopicView*> views);
+  // False: it does not follow this topic or pattern.
+  bool remove_topic(Subscriber& subscriber, std::string_view topic_or_pattern);
 
   // Ends all streams as soon as they have everything, with a jittered `retry:`.
   void drain();
@@ -86,12 +115,14 @@ class Hub final : public TurnHook {
     std::array<Counter, 5> gaps;  // by GapReason
     std::array<Counter, static_cast<std::size_t>(CloseReason::count)> closed;
     Counter subscribers, refused_pattern_topics;
-    Counter behind, lag_events;  // as of the last round of maintain()
+    Counter behind, lag_events;          // as of the last round of maintain()
+    Counter received_bytes, form_bytes;  // of all logs in other forms, as of the last round
     Histogram<10> session_seconds{{0.1, 1, 10, 60, 300, 900, 3600, 14400, 86400, 604800}};
   } counters;
 
  private:
   friend class Subscriber;
+  enum OperationTag : std::uint8_t { kSendTag, kPollTag, kShutdownTag, kCloseTag, kReceiveTag };
 
   struct Start {
     Cursor cursor;
@@ -106,24 +137,36 @@ class Hub final : public TurnHook {
   void join_plain(Subscriber& subscriber, Subscription& subscription, TopicView& view);
   void join_merge(Subscriber& subscriber, Subscription& subscription,
                   const std::vector<TopicView*>& views);
+  void become_merge(Subscriber& subscriber);
+  // Gaps are appended to subscription.head.
+  void add_members(Subscriber& subscriber, Subscription& subscription,
+                   const std::vector<TopicView*>& views);
 
   Subscriber& add(Descriptor fd);
   void remove(Subscriber& subscriber);
   static void completed(Completion& completion, std::int32_t result, std::uint32_t flags,
                         unsigned tag);
   void sent(Subscriber& subscriber, std::int32_t result);
+  void send_ended(Subscriber& subscriber, bool whole);
+  void go_on(Subscriber& subscriber);
+  void half_close(Subscriber& subscriber);
+  void close_input(Subscriber& subscriber);
+  void received(Subscriber& subscriber, std::int32_t result, std::uint32_t flags);
   void queue(Subscriber& subscriber);  // it has something to send
   void rest(Subscriber& subscriber);   // it has everything
   bool has_more(Subscriber& subscriber);
   bool start(Subscriber& subscriber);  // starts a send; false if there was nothing to send
   bool start_own(Subscriber& subscriber);
   bool start_range(Subscriber& subscriber);
+  bool start_beat(Subscriber& subscriber);
   bool start_merge(Subscriber& subscriber);
   void send(Subscriber& subscriber, const char* bytes, std::uint32_t size);
   void lagged(Subscriber& subscriber, TopicView& view, Cursor& cursor);
   void give(Subscriber& subscriber, std::string_view own_bytes);
   void say_farewell(Subscriber& subscriber);
   void poll(Subscriber& subscriber);
+  void check_heard(Subscriber& subscriber, Duplex& duplex);
+  void leave(TopicView& view);  // a subscriber of it has gone
   void close(Subscriber& subscriber, CloseReason reason);
   void finish_close(Subscriber& subscriber);
   void look_at(TopicView& view);
@@ -154,7 +197,34 @@ class Hub final : public TurnHook {
   std::uint64_t lag_numbers_ = 0;
   std::vector<TopicView*> view_list_;
   std::size_t checked_view_ = 0;
+  std::uint64_t form_bytes_ = 0;  // counted in this round over the views
   std::vector<std::vector<char>> spare_buffers_;
 };
+
+// The awaitable behind Hub::still().
+class Hub::Still {
+ public:
+  explicit Still(std::shared_ptr<SubscriberInput> input) : input_(std::move(input)) {}
+  bool await_ready() {
+    Subscriber* const subscriber = input_->subscriber();
+    waiter_.open = subscriber != nullptr;
+    return subscriber == nullptr || subscriber->state != SubscriberState::sending;
+  }
+  void await_suspend(std::coroutine_handle<> handle) {
+    Duplex& duplex = *input_->subscriber()->duplex;
+    RINGCAST_CHECK(duplex.still == nullptr);
+    waiter_.handle = handle;
+    duplex.still = &waiter_;
+  }
+  bool await_resume() const { return waiter_.open; }
+
+ private:
+  std::shared_ptr<SubscriberInput> input_;
+  StillWaiter waiter_;
+};
+
+inline Hub::Still Hub::still(std::shared_ptr<SubscriberInput> input) {
+  return Still(std::move(input));
+}
 
 }  // namespace ringcast

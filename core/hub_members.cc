@@ -56,9 +56,12 @@ void OwnBytes::destroy(OwnBytes* own) {
   if (own != nullptr) FramePool::release(own, sizeof(OwnBytes) + own->size);
 }
 
-Subscriber::Subscriber(Hub& of) : Completion(Hub::completed), hub(of) {}
+Subscriber::Subscriber(Hub& of) : Completion(Hub::completed), hub(of), form(&event_stream_form()) {}
 
-Subscriber::~Subscriber() { OwnBytes::destroy(own); }
+Subscriber::~Subscriber() {
+  OwnBytes::destroy(own);
+  OwnBytes::destroy(own_in_flight);
+}
 
 TopicView* Hub::find_view(std::string_view topic) {
   const auto found = views_.find(topic);
@@ -178,18 +181,28 @@ void Hub::add_announced(const Subscription& subscription, std::vector<TopicView*
   }
 }
 
-void Hub::join(Descriptor fd, Subscription&& subscription, std::vector<TopicView*> views) {
+Subscriber& Hub::join(Descriptor fd, Subscription&& subscription, std::vector<TopicView*> views) {
   if (!subscription.patterns.empty()) add_announced(subscription, views);
   Subscriber& subscriber = add(fd);
+  if (subscription.form != nullptr) subscriber.form = subscription.form;
   if (subscription.plain()) {
     join_plain(subscriber, subscription, *views.front());
-  } else {
+  } else if (!subscription.empty()) {
     join_merge(subscriber, subscription, views);
   }
   give(subscriber, subscription.head);
   if (draining_) subscriber.farewell = true;
+  if (subscription.input) {
+    subscriber.duplex = std::make_unique<Duplex>();
+    subscriber.duplex->input = std::move(subscription.input);
+    subscriber.duplex->input->subscriber_ = &subscriber;
+    subscriber.duplex->last_heard_ms = now_ms();
+    receive(subscriber);
+  } else {
+    poll(subscriber);
+  }
   queue(subscriber);
-  poll(subscriber);
+  return subscriber;
 }
 
 void Hub::join_plain(Subscriber& subscriber, Subscription& subscription, TopicView& view) {
@@ -201,9 +214,10 @@ void Hub::join_plain(Subscriber& subscriber, Subscription& subscription, TopicVi
     const std::uint64_t resume = view.topic().evicted_number();
     const auto reason = static_cast<std::size_t>(start.what.reason);
     counters.gaps[reason].add();
-    append_gap(subscription.head, start.what, fabric_.ids.text(resume), fabric_.ids);
+    subscriber.form->append_gap(subscription.head, start.what, fabric_.ids.text(resume),
+                                fabric_.ids);
   } else if (subscription.announce_position) {
-    append_id(subscription.head, fabric_.ids.text(start.cursor.number));
+    subscriber.form->append_id(subscription.head, fabric_.ids.text(start.cursor.number));
   }
   ++view.subscribers;
   view.link().subscribers.fetch_add(1, std::memory_order_relaxed);
@@ -213,8 +227,10 @@ void Hub::join_merge(Subscriber& subscriber, Subscription& subscription,
                      const std::vector<TopicView*>& views) {
   subscriber.merge = std::make_unique<Merge>();
   Merge& merge = *subscriber.merge;
+  merge.names = subscription.topics;
   merge.patterns = std::move(subscription.patterns);
   merge.types = std::move(subscription.types);
+  merge.subscriber_name = std::move(subscription.name);
   const ParsedId parsed = fabric_.ids.parse(subscription.last_id);
   const Position latest = latest_position();
   // A topic that a pattern reaches may have been published to and not yet been announced here: its
@@ -261,12 +277,40 @@ void Hub::join_merge(Subscriber& subscriber, Subscription& subscription,
     counters.gaps[static_cast<std::size_t>(gap.what.reason)].add();
     // Only the last one moves the client on: if it breaks off before, it is told all of them again.
     const std::string resume = &gap == &gaps.back() ? merge.resume_id(fabric_.ids) : std::string{};
-    append_gap(subscription.head, gap.what, resume, fabric_.ids);
+    subscriber.form->append_gap(subscription.head, gap.what, resume, fabric_.ids);
   }
   if (gaps.empty() && subscription.announce_position) {
-    append_id(subscription.head, merge.resume_id(fabric_.ids));
+    subscriber.form->append_id(subscription.head, merge.resume_id(fabric_.ids));
   }
   if (!merge.patterns.empty()) merges_with_patterns_.push_back(&subscriber);
+}
+
+// To one that follows something already. What it gets of earlier events says where it is in that
+// topic alone; its position in the others stands (Merge::write).
+void Hub::add_members(Subscriber& subscriber, Subscription& subscription,
+                      const std::vector<TopicView*>& views) {
+  Merge& merge = *subscriber.merge;
+  const bool watched = !merge.patterns.empty();
+  const auto add_new = [](std::vector<std::string>& to, std::vector<std::string>& from) {
+    for (std::string& name : from) {
+      if (std::ranges::find(to, name) == to.end()) to.push_back(std::move(name));
+    }
+  };
+  add_new(merge.names, subscription.topics);
+  add_new(merge.patterns, subscription.patterns);
+  const ParsedId parsed = fabric_.ids.parse(subscription.last_id);
+  const Position latest = latest_position();
+  for (TopicView* view : views) {
+    if (merge.has(*view)) continue;
+    Start start = start_of(*view, subscription, parsed, latest);
+    merge.add(subscriber, *view, start.cursor);
+    view->link().subscribers.fetch_add(1, std::memory_order_relaxed);
+    if (!start.gap) continue;
+    counters.gaps[static_cast<std::size_t>(start.what.reason)].add();
+    subscriber.form->append_gap(subscription.head, start.what,
+                                fabric_.ids.text(view->topic().evicted_number()), fabric_.ids);
+  }
+  if (!watched && !merge.patterns.empty()) merges_with_patterns_.push_back(&subscriber);
 }
 
 void Hub::lagged(Subscriber& subscriber, TopicView& view, Cursor& cursor) {
@@ -286,7 +330,7 @@ void Hub::lagged(Subscriber& subscriber, TopicView& view, Cursor& cursor) {
   std::string text;
   const std::string resume = subscriber.merge ? subscriber.merge->resume_id(fabric_.ids)
                                               : fabric_.ids.text(view.topic().evicted_number());
-  append_gap(text, gap, resume, fabric_.ids);
+  subscriber.form->append_gap(text, gap, resume, fabric_.ids);
   give(subscriber, text);
 }
 
@@ -296,7 +340,6 @@ void Hub::give(Subscriber& subscriber, std::string_view own_bytes) {
     subscriber.own = OwnBytes::create(own_bytes);
     return;
   }
-  RINGCAST_CHECK(!subscriber.sending_own);
   const std::string_view had{subscriber.own->bytes(), subscriber.own->size};
   OwnBytes* const both = OwnBytes::create(std::string(had).append(own_bytes));
   OwnBytes::destroy(std::exchange(subscriber.own, both));
@@ -306,7 +349,10 @@ void Hub::say_farewell(Subscriber& subscriber) {
   const std::uint32_t spread = std::max(options_.drain_retry_max_ms, options_.drain_retry_min_ms) -
                                options_.drain_retry_min_ms + 1;
   const std::uint64_t retry_ms = options_.drain_retry_min_ms + jitter_() % spread;
-  give(subscriber, fmt::format("retry: {}\n\n", retry_ms));
+  std::string text;
+  subscriber.form->append_farewell(text, retry_ms);
+  give(subscriber, text);
+  subscriber.last_words = true;
   subscriber.reason = CloseReason::drain;
 }
 
@@ -325,17 +371,21 @@ void Hub::close_all(CloseReason reason) {
   }
 }
 
+void Hub::leave(TopicView& view) {
+  view.link().subscribers.fetch_sub(1, std::memory_order_relaxed);
+  view.unused_since_ns = reactor_.now_ns();
+}
+
 void Hub::remove(Subscriber& subscriber) {
-  const auto leave = [this](TopicView& view) {
-    --view.subscribers;
-    view.link().subscribers.fetch_sub(1, std::memory_order_relaxed);
-    view.unused_since_ns = reactor_.now_ns();
-  };
   if (subscriber.merge) {
-    for (const auto& member : subscriber.merge->members()) leave(member->view);
+    for (const auto& member : subscriber.merge->members()) {
+      --member->view.subscribers;
+      leave(member->view);
+    }
     std::erase(merges_with_patterns_, &subscriber);
     for (const std::string& pattern : subscriber.merge->patterns) unwatch(pattern);
-  } else {
+  } else if (subscriber.view != nullptr) {
+    --subscriber.view->subscribers;
     leave(*subscriber.view);
   }
   counters.session_seconds.observe((now_ms() - subscriber.started_ms) / 1000.0);
@@ -347,24 +397,41 @@ void Hub::remove(Subscriber& subscriber) {
   admission_.leave();
 }
 
+// Whoever also speaks answers a ping, or is gone.
+void Hub::check_heard(Subscriber& subscriber, Duplex& duplex) {
+  const std::uint32_t silent_ms = now_ms() - duplex.last_heard_ms;
+  if (options_.ping_ms == 0 || silent_ms < options_.ping_ms) return;
+  if (silent_ms >= options_.ping_ms + options_.pong_timeout_ms && duplex.pinged) {
+    close(subscriber, CloseReason::timeout);
+  } else if (!duplex.pinged) {
+    duplex.pinged = true;
+    subscriber.beat = true;
+    if (subscriber.state == SubscriberState::idle) queue(subscriber);
+  }
+}
+
 void Hub::check(Subscriber& subscriber) {
   const std::uint32_t quiet_ms = now_ms() - subscriber.last_send_ms;
+  const bool open =
+      subscriber.state != SubscriberState::closing && subscriber.state != SubscriberState::ending;
+  if (subscriber.duplex && open) check_heard(subscriber, *subscriber.duplex);
   switch (subscriber.state) {
     case SubscriberState::idle:
+      if (subscriber.duplex) return;
       if (options_.heartbeat_ms == 0 || quiet_ms < options_.heartbeat_ms) return;
       subscriber.beat = true;
       queue(subscriber);
       return;
     case SubscriberState::sending:
       ++behind_;
-      if (!subscriber.merge) {
+      if (subscriber.view != nullptr) {
         const std::uint64_t head = subscriber.view->head().number;
         lag_numbers_ = std::max(lag_numbers_, head - std::min(head, subscriber.cursor.number));
       }
       if (quiet_ms >= options_.send_timeout_ms) close(subscriber, CloseReason::timeout);
       return;
     case SubscriberState::ending:
-      if (quiet_ms >= options_.ending_timeout_ms) close(subscriber, CloseReason::drain);
+      if (quiet_ms >= options_.ending_timeout_ms) close(subscriber, subscriber.reason);
       return;
     default:
       return;
@@ -385,7 +452,9 @@ void Hub::maintain() {
   }
   for (std::size_t n = std::min(kViewsPerCall, view_list_.size()); n > 0; --n) {
     checked_view_ = checked_view_ + 1 < view_list_.size() ? checked_view_ + 1 : 0;
+    if (checked_view_ == 0) counters.form_bytes.set(std::exchange(form_bytes_, 0));
     TopicView& view = *view_list_[checked_view_];
+    form_bytes_ += view.trim_forms(now_ms(), options_.form_linger_ms);
     const std::int64_t unused_ms = (reactor_.now_ns() - view.unused_since_ns) / 1'000'000;
     if (view.subscribers == 0 && view.holds == 0 && !view.marked && joining_patterns == 0 &&
         unused_ms >= options_.view_linger_ms) {

@@ -24,6 +24,29 @@ MergeMember& Merge::add(Subscriber& subscriber, TopicView& view, const Cursor& a
   return member;
 }
 
+void Merge::remove(const TopicView& view) {
+  const auto found =
+      std::ranges::find_if(members_, [&](const auto& member) { return &member->view == &view; });
+  if (found == members_.end()) return;
+  if ((*found)->pending) {
+    std::erase(heap_, found->get());
+    std::ranges::make_heap(heap_, later);
+  }
+  --(*found)->view.subscribers;
+  members_.erase(found);
+}
+
+std::vector<TopicView*> Merge::unwanted() const {
+  std::vector<TopicView*> views;
+  for (const auto& member : members_) {
+    const std::string& name = member->view.name();
+    if (std::ranges::find(names, name) == names.end() && !matches(name)) {
+      views.push_back(&member->view);
+    }
+  }
+  return views;
+}
+
 bool Merge::has(const TopicView& view) const {
   return std::ranges::any_of(members_, [&](const auto& member) { return &member->view == &view; });
 }
@@ -59,6 +82,7 @@ MergeMember& Merge::pop() {
 }
 
 bool Merge::wants(std::string_view event) const {
+  if (!subscriber_name.empty() && parse_event(event).except == subscriber_name) return false;
   if (types.empty()) return true;
   std::string_view type = written_type(event);
   if (type.empty()) type = "message";
@@ -66,29 +90,20 @@ bool Merge::wants(std::string_view event) const {
 }
 
 void Merge::write(std::vector<char>& out, const MergeMember& member, std::string_view event,
-                  const EventIds& ids) const {
-  // The last id of a block wins, so the event's own bytes stay as they are and the position
-  // follows.
-  out.insert(out.end(), event.begin(), event.end() - 1);
-  if (members_.size() == 1 && patterns.empty()) {
-    out.push_back('\n');
-    return;
-  }
-  constexpr std::string_view kTopic = "topic: ";
-  constexpr std::string_view kId = "\nid: ";
-  const std::string& name = member.view.name();
-  out.insert(out.end(), kTopic.begin(), kTopic.end());
-  out.insert(out.end(), name.begin(), name.end());
-  out.insert(out.end(), kId.begin(), kId.end());
+                  const EventIds& ids, WireForm& form) const {
+  // One that joined later and still catches up says where it is itself; the position is ahead.
+  const bool behind = member.next_number < position.number[ids.home_of(member.next_number)];
   std::array<char, 256> id;
-  out.insert(out.end(), id.data(), ids.write(id.data(), position));
-  out.push_back('\n');
-  out.push_back('\n');
+  std::string_view resume;
+  if ((members_.size() > 1 || !patterns.empty()) && !behind) {
+    resume = {id.data(), static_cast<std::size_t>(ids.write(id.data(), position) - id.data())};
+  }
+  form.append_event(out, member.view.name(), event, resume);
 }
 
 std::size_t Merge::compose(std::vector<char>& out, std::size_t most_bytes,
                            std::span<const std::uint64_t> watermarks, const EventIds& ids,
-                           MergeMember*& lost) {
+                           WireForm& form, MergeMember*& lost) {
   std::size_t events = 0;
   lost = nullptr;
   while (!heap_.empty() && out.size() < most_bytes) {
@@ -105,7 +120,7 @@ std::size_t Merge::compose(std::vector<char>& out, std::size_t most_bytes,
     const std::string_view event = member.cursor.segment->event(member.cursor.record);
     position.number[home] = std::max(position.number[home], member.next_number);
     if (wants(event)) {
-      write(out, member, event, ids);
+      write(out, member, event, ids, form);
       id_is_behind = false;
       ++events;
     } else {

@@ -14,6 +14,7 @@
 
 #include "core/event_id.h"
 #include "core/topic_view.h"
+#include "core/wire_form.h"
 
 namespace ringcast {
 
@@ -31,9 +32,14 @@ class Merge {
  public:
   std::vector<std::string> patterns;
   std::vector<std::string> types;  // empty: all
+  std::vector<std::string> names;  // of topics asked for by name
+  std::string subscriber_name;     // events that except it are left out
   Position position;               // everything up to here is delivered, or was not wanted
 
   MergeMember& add(Subscriber& subscriber, TopicView& view, const Cursor& at);
+  void remove(const TopicView& view);
+  // Members that neither a name nor a pattern asks for any more.
+  std::vector<TopicView*> unwanted() const;
   std::span<const std::unique_ptr<MergeMember>> members() const { return members_; }
   bool has(const TopicView& view) const;
   bool matches(std::string_view topic) const;
@@ -47,7 +53,7 @@ class Merge {
   // events.
   std::size_t compose(std::vector<char>& out, std::size_t most_bytes,
                       std::span<const std::uint64_t> watermarks, const EventIds& ids,
-                      MergeMember*& lost);
+                      WireForm& form, MergeMember*& lost);
 
   // The id of the current position.
   std::string resume_id(const EventIds& ids) const { return ids.text(position); }
@@ -59,7 +65,7 @@ class Merge {
  private:
   bool wants(std::string_view event) const;
   void write(std::vector<char>& out, const MergeMember& member, std::string_view event,
-             const EventIds& ids) const;
+             const EventIds& ids, WireForm& form) const;
   void push(MergeMember& member);
   MergeMember& pop();
 

@@ -217,6 +217,33 @@ Task<Result<void>> Shard::subscribe(Descriptor fd, Subscription subscription) {
   co_return result;
 }
 
+Task<Result<void>> Shard::follow_more(std::shared_ptr<SubscriberInput> input, Subscription more) {
+  const auto followed = [&input](const std::string& pattern) {
+    const Subscriber* const subscriber = input->subscriber();
+    if (subscriber == nullptr || !subscriber->merge) return false;
+    return std::ranges::find(subscriber->merge->patterns, pattern) !=
+           subscriber->merge->patterns.end();
+  };
+  std::erase_if(more.patterns, followed);
+  std::vector<TopicView*> views;
+  const unsigned patterns = more.patterns.empty() ? 0 : 1;
+  hub_.joining_patterns += patterns;
+  Result<void> result = co_await collect_views(more, views);
+  if (result && views.size() > more.topics.size() + hub_.options().max_pattern_topics) {
+    result = fail("too_many_topics",
+                  "The patterns reach more topics than "
+                  "limits.max_pattern_topics allows.");
+  }
+  if (result && co_await Hub::still(input)) {
+    hub_.add_topics(*input->subscriber(), std::move(more), views);
+  } else {
+    for (const std::string& pattern : more.patterns) hub_.unwatch(pattern);
+  }
+  hub_.joining_patterns -= patterns;
+  for (TopicView* view : views) --view->holds;
+  co_return result;
+}
+
 class Shard::Describe final : public CoreCall {
  public:
   Describe(Reactor& from, Reactor& to, std::vector<TopicInfo>& out)

@@ -88,6 +88,10 @@ class Shard {
   // the caller's.
   Task<Result<void>> subscribe(Descriptor fd, Subscription subscription);
 
+  // The same for a subscriber that is there already: it follows these too. more.head is sent first,
+  // unless there is an error. Nothing happens if it has closed meanwhile.
+  Task<Result<void>> follow_more(std::shared_ptr<SubscriberInput> input, Subscription more);
+
   Task<std::vector<TopicInfo>> describe_topics();
 
   // Applies new options to this core.

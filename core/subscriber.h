@@ -2,20 +2,27 @@
 //
 // What it still has to get is what lies between its cursor and the head of the log; a slow one
 // costs this object and its socket's buffer, nothing else. The Hub owns it.
+//
+// A subscriber may have an input: then the hub also receives, and the input gets what came in.
 #pragma once
 
+#include <coroutine>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
+#include "core/form_log.h"
 #include "core/list.h"
 #include "core/operation.h"
+#include "core/reactor.h"
 #include "core/segment.h"
 
 namespace ringcast {
 
 class Hub;
 class Merge;
+class Subscriber;
 class TopicView;
 
 // Bytes that one subscriber gets on its own: its response head, a gap event, a farewell.
@@ -26,6 +33,37 @@ struct OwnBytes {
   static void destroy(OwnBytes* own);
 };
 
+enum class CloseReason : std::uint8_t { client, error, timeout, lag, drain, replaced, count };
+
+// What a subscriber that also speaks is told. All calls come from the hub, on its core. The
+// subscriber and whoever works for it share the input; the subscriber may go first.
+class SubscriberInput {
+ public:
+  virtual ~SubscriberInput() = default;
+
+  // Null before it has joined and as soon as it closes.
+  Subscriber* subscriber() const { return subscriber_; }
+
+ protected:
+  // Bytes came in; they may be changed, and are gone when this returns. False: nothing more is
+  // received until Hub::receive().
+  virtual bool received(std::span<char> bytes) = 0;
+  // Everything that was given with Hub::say() is with the kernel.
+  virtual void said() {}
+  // The subscriber goes: subscriber() is null already.
+  virtual void closed(CloseReason reason) = 0;
+
+ private:
+  friend class Hub;
+  Subscriber* subscriber_ = nullptr;
+};
+
+// A coroutine that waits until no send of a subscriber is in flight.
+struct StillWaiter {
+  std::coroutine_handle<> handle;
+  bool open = true;
+};
+
 enum class SubscriberState : std::uint8_t {
   idle,     // has everything
   ready,    // stands in line for the sweep
@@ -34,7 +72,15 @@ enum class SubscriberState : std::uint8_t {
   closing,  // waiting for the last completions, then for the close
 };
 
-enum class CloseReason : std::uint8_t { client, error, timeout, lag, drain, replaced, count };
+// What a subscriber with an input needs beyond the others.
+struct Duplex : BufferWaiter {
+  std::shared_ptr<SubscriberInput> input;
+  StillWaiter* still = nullptr;
+  std::uint32_t last_heard_ms = 0;  // of the hub's clock
+  bool pinged = false;              // since then
+  bool receiving = false;
+  bool paused = false;  // gets what is its own, and no events
+};
 
 class Subscriber : public Completion, public ListHook {
  public:
@@ -47,9 +93,9 @@ class Subscriber : public Completion, public ListHook {
   CloseReason reason = CloseReason::client;
   std::uint8_t operations = 0;  // with the kernel
   bool polling = false;
-  bool beat = false;      // a heartbeat is due
-  bool farewell = false;  // end it as soon as it has everything
-  bool sending_own = false;
+  bool beat = false;        // a heartbeat is due
+  bool farewell = false;    // end it as soon as it has everything
+  bool last_words = false;  // end it as soon as its own bytes are out
   bool sending_beat = false;
   std::uint32_t in_flight_bytes = 0;
   std::uint32_t in_flight_record = 0;  // the cursor's record when the send is through
@@ -59,8 +105,14 @@ class Subscriber : public Completion, public ListHook {
   std::uint32_t slot = 0;
   TopicView* view = nullptr;  // of a plain subscriber: one topic, everything in it
   Cursor cursor;
-  OwnBytes* own = nullptr;
-  std::unique_ptr<Merge> merge;  // of a composed one: several topics, patterns or a filter
+  OwnBytes* own = nullptr;  // waiting
+  OwnBytes* own_in_flight = nullptr;
+  WireForm* form;                   // the log's own, or one that is made from it
+  FormLog::Block* block = nullptr;  // in flight, of another form
+  std::unique_ptr<Merge> merge;     // of a composed one: several topics, patterns or a filter
+  std::unique_ptr<Duplex> duplex;
+
+  bool paused() const { return duplex && duplex->paused; }
 };
 
 }  // namespace ringcast

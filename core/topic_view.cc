@@ -45,6 +45,7 @@ void TopicView::advance() {
 
 // Sends in flight keep the bytes, which must not keep all that came after them.
 void TopicView::leave(Segment& segment) {
+  for (const auto& log : forms_) log->forget(segment.serial());
   for (Pin& pin : pins_) {
     if (pin.serial != segment.serial()) continue;
     segment.hold();
@@ -112,6 +113,23 @@ void TopicView::unpin(std::uint64_t serial) {
     return;
   }
   RINGCAST_CHECK(false);
+}
+
+FormLog& TopicView::in_form(WireForm& form) {
+  for (const auto& log : forms_) {
+    if (&log->form() == &form) return *log;
+  }
+  forms_.push_back(std::make_unique<FormLog>(form, name()));
+  return *forms_.back();
+}
+
+std::uint64_t TopicView::trim_forms(std::uint32_t now_ms, std::uint32_t unused_ms) {
+  std::uint64_t allocated = 0;
+  for (const auto& log : forms_) {
+    log->trim(now_ms, unused_ms);
+    allocated += log->allocated_bytes();
+  }
+  return allocated;
 }
 
 bool TopicView::release() {

@@ -9,8 +9,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "core/form_log.h"
 #include "core/list.h"
 #include "core/segment.h"
 #include "core/topic.h"
@@ -57,6 +59,11 @@ class TopicView : public ListHook {
   // Tells the home what this core is past; true if a message to the home is due.
   bool release();
 
+  // The log in another form; made when it is asked for first, and kept until trim_forms().
+  FormLog& in_form(WireForm& form);
+  // Lets go of what nobody reads; returns what is still allocated.
+  std::uint64_t trim_forms(std::uint32_t now_ms, std::uint32_t unused_ms);
+
   List<Subscriber> idle;
   List<Subscriber> ready;
   List<MergeMember, MemberHook> members;
@@ -84,6 +91,7 @@ class TopicView : public ListHook {
   std::uint64_t newest_number_;    // the last that was seen committed
   std::uint64_t gone_number_ = 0;  // the last in the segments that are gone
   std::vector<Pin> pins_;
+  std::vector<std::unique_ptr<FormLog>> forms_;
   bool let_go_ = false;  // of a held segment, and release() has not told yet
 };
 

@@ -48,7 +48,7 @@ class ComposeTest : public testing::Test {
   std::string compose(std::uint64_t watermark, std::size_t most_bytes = 1 << 20) {
     std::vector<char> out;
     const std::array<std::uint64_t, 1> watermarks{watermark};
-    merge_.compose(out, most_bytes, watermarks, ids_, lost_);
+    merge_.compose(out, most_bytes, watermarks, ids_, event_stream_form(), lost_);
     const std::string text(out.begin(), out.end());
     std::string topics;
     for (std::size_t at = 0; (at = text.find("topic: ", at)) != std::string::npos; ++at) {
