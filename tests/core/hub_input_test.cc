@@ -102,14 +102,14 @@ TEST_F(HubInput, WhatThePeerSendsReachesTheInputAndItsEndClosesTheSubscriber) {
 
 TEST_F(HubInput, AnInputThatSaysStopGetsNothingMoreUntilItAsks) {
   Client client = join({});
-  input_->go_on = false;
+  cluster_.on(0, [this](Shard&) { input_->go_on = false; });
   client.send("one");
   EXPECT_TRUE(cluster_.wait_for(0, [this](Shard&) { return input_->text == "one"; }));
   client.send("two");
   EXPECT_EQ(line(client), "head\n");
   with_hub([](Hub& hub, Subscriber& self) { hub.say(self, "said\n"); });
   EXPECT_EQ(line(client), "said\n");
-  EXPECT_EQ(input_->text, "one");
+  EXPECT_EQ(cluster_.on(0, [this](Shard&) { return input_->text; }), "one");
   with_hub([](Hub& hub, Subscriber& self) { hub.receive(self); });
   EXPECT_TRUE(cluster_.wait_for(0, [this](Shard&) { return input_->text == "onetwo"; }));
 }
