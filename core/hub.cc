@@ -237,9 +237,8 @@ bool Hub::start_merge(Subscriber& subscriber) {
   const std::size_t events = merge.compose(merge.buffer, options_.merge_bytes, watermarks_,
                                            fabric_.ids, subscriber.form->composed(), lost);
   if (lost != nullptr) {
-    lagged(subscriber, lost->view, lost->cursor);
+    lagged(subscriber, lost->view, lost->cursor, lost);
     if (subscriber.state == SubscriberState::closing) return false;
-    merge.wake(*lost);
   }
   if (merge.buffer.empty()) {
     if (spare_buffers_.size() < kMostSpareBuffers)

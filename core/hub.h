@@ -54,6 +54,18 @@ struct Subscription {
   bool empty() const { return topics.empty() && patterns.empty(); }
 };
 
+// What a subscription reaches when it begins: the views of its topics, followed by those of its
+// patterns; and where matching topics were removed, the last number in them.
+struct Reached {
+  struct Removed {
+    std::string pattern;
+    unsigned home;
+    std::uint64_t last_number;
+  };
+  std::vector<TopicView*> views;
+  std::vector<Removed> removed;
+};
+
 class Hub final : public TurnHook {
  public:
   Hub(Reactor& reactor, Fabric& fabric, Admission& admission, const HubOptions& options);
@@ -74,9 +86,9 @@ class Hub final : public TurnHook {
   // since it may be one that was announced for their sake.
   unsigned joining_patterns = 0;
 
-  // Takes the socket over: from here on the hub serves it and closes it. `views` are those of
-  // subscription.topics, followed by those that the patterns reach now; all are held by the caller.
-  Subscriber& join(Descriptor fd, Subscription&& subscription, std::vector<TopicView*> views);
+  // Takes the socket over: from here on the hub serves it and closes it. The views reached are
+  // held by the caller.
+  Subscriber& join(Descriptor fd, Subscription&& subscription, Reached reached);
 
   // --- for subscribers with an input ---
 
@@ -95,13 +107,14 @@ class Hub final : public TurnHook {
   // waiter at a time.
   class Still;
   static Still still(std::shared_ptr<SubscriberInput> input);
-  // Of a subscriber that is still: follows more topics, or no longer these. `views` as in join();
-  // more.head is sent before what follows from it.
-  void add_topics(Subscriber& subscriber, Subscription&& more, std::vector<TopicView*> views);
+  // Of a subscriber that is still: follows more topics, or no longer these. more.head is sent
+  // before what follows from it.
+  void add_topics(Subscriber& subscriber, Subscription&& more, Reached reached);
   // False: it does not follow this topic or pattern.
   bool remove_topic(Subscriber& subscriber, std::string_view topic_or_pattern);
 
-  // Ends all streams as soon as they have everything, with a jittered `retry:`.
+  // Ends all streams as soon as they have everything that was published, on any core, before this
+  // was called; with a jittered `retry:`.
   void drain();
   void close_all(CloseReason reason);
   std::size_t subscribers() const { return live_; }
@@ -128,6 +141,8 @@ class Hub final : public TurnHook {
     Cursor cursor;
     bool gap = false;
     Gap what{};
+    unsigned home = 0;
+    std::uint64_t gone = 0;  // with a gap: everything up to this number is gone
   };
   Start start_of(TopicView& view, const Subscription& subscription, const ParsedId& parsed,
                  const Position& latest);
@@ -135,12 +150,13 @@ class Hub final : public TurnHook {
   Position announced_position() const;  // of what this core has been told of
   void add_announced(const Subscription& subscription, std::vector<TopicView*>& views) const;
   void join_plain(Subscriber& subscriber, Subscription& subscription, TopicView& view);
-  void join_merge(Subscriber& subscriber, Subscription& subscription,
-                  const std::vector<TopicView*>& views);
+  void join_merge(Subscriber& subscriber, Subscription& subscription, const Reached& reached);
+  // What a subscriber that resumes missed in topics that are there no more.
+  void add_removed(const Reached& reached, const Subscription& subscription, const ParsedId& parsed,
+                   std::vector<Start>& gaps) const;
   void become_merge(Subscriber& subscriber);
   // Gaps are appended to subscription.head.
-  void add_members(Subscriber& subscriber, Subscription& subscription,
-                   const std::vector<TopicView*>& views);
+  void add_members(Subscriber& subscriber, Subscription& subscription, const Reached& reached);
 
   Subscriber& add(Descriptor fd);
   void remove(Subscriber& subscriber);
@@ -161,9 +177,12 @@ class Hub final : public TurnHook {
   bool start_beat(Subscriber& subscriber);
   bool start_merge(Subscriber& subscriber);
   void send(Subscriber& subscriber, const char* bytes, std::uint32_t size);
-  void lagged(Subscriber& subscriber, TopicView& view, Cursor& cursor);
+  void lagged(Subscriber& subscriber, TopicView& view, Cursor& cursor,
+              MergeMember* member = nullptr);
   void give(Subscriber& subscriber, std::string_view own_bytes);
   void say_farewell(Subscriber& subscriber);
+  void end_all();
+  struct DrainMessage;
   void poll(Subscriber& subscriber);
   void check_heard(Subscriber& subscriber, Duplex& duplex);
   void leave(TopicView& view);  // a subscriber of it has gone
@@ -181,6 +200,7 @@ class Hub final : public TurnHook {
   Admission& admission_;
   HubOptions options_;
   bool draining_ = false;
+  unsigned drain_answers_due_ = 0;
   std::minstd_rand jitter_;
   std::array<std::uint64_t, kMostHomes> watermarks_{};  // as of before this turn's messages
   std::array<std::uint64_t, kMostHomes> announced_{};   // everything up to here was looked at

@@ -106,15 +106,15 @@ void Hub::become_merge(Subscriber& subscriber) {
   subscriber.merge->add(subscriber, *view, subscriber.cursor);
 }
 
-void Hub::add_topics(Subscriber& subscriber, Subscription&& more, std::vector<TopicView*> views) {
+void Hub::add_topics(Subscriber& subscriber, Subscription&& more, Reached reached) {
   RINGCAST_CHECK(subscriber.state != SubscriberState::sending && subscriber.duplex);
-  if (!more.patterns.empty()) add_announced(more, views);
+  if (!more.patterns.empty()) add_announced(more, reached.views);
   subscriber.unlink();
   if (more.plain() && subscriber.view == nullptr && subscriber.merge == nullptr) {
-    join_plain(subscriber, more, *views.front());
+    join_plain(subscriber, more, *reached.views.front());
   } else {
     become_merge(subscriber);
-    add_members(subscriber, more, views);
+    add_members(subscriber, more, reached);
   }
   give(subscriber, more.head);
   go_on(subscriber);

@@ -39,6 +39,26 @@ struct DetachMessage : Message {
   std::unique_ptr<TopicView> view;
 };
 
+}  // namespace
+
+// Goes to a home and back: what was published there before is announced here when it returns.
+struct Hub::DrainMessage : Message {
+  DrainMessage(Hub& of, Reactor& reader) : Message(at_home), hub(of), back(reader) {}
+  static void at_home(Message& message) {
+    auto& self = static_cast<DrainMessage&>(message);
+    self.handler = returned;
+    Reactor::current()->send_to(self.back, self);
+  }
+  static void returned(Message& message) {
+    const std::unique_ptr<DrainMessage> self(static_cast<DrainMessage*>(&message));
+    if (--self->hub.drain_answers_due_ == 0) self->hub.end_all();
+  }
+  Hub& hub;
+  Reactor& back;
+};
+
+namespace {
+
 GapReason reason_of(IdProblem problem) {
   return problem == IdProblem::epoch ? GapReason::epoch : GapReason::malformed;
 }
@@ -145,7 +165,7 @@ Hub::Start Hub::start_of(TopicView& view, const Subscription& subscription, cons
   if (subscription.from == Subscription::From::latest) return {.cursor = view.head()};
   if (subscription.from == Subscription::From::earliest) return {.cursor = view.earliest()};
   Start start;
-  const unsigned home = fabric_.home_of(view.name());
+  const unsigned home = start.home = fabric_.home_of(view.name());
   const std::uint64_t number = parsed.position.number[home];
   std::uint64_t newest = latest.number[home];
   newest = std::max(newest, view.head().number);
@@ -160,6 +180,7 @@ Hub::Start Hub::start_of(TopicView& view, const Subscription& subscription, cons
     start.what.reason = GapReason::evicted;
   }
   start.gap = true;
+  start.gone = view.topic().evicted_number();
   start.cursor = view.earliest();
   start.what.requested = subscription.last_id;
   start.what.topic = view.name();
@@ -181,17 +202,17 @@ void Hub::add_announced(const Subscription& subscription, std::vector<TopicView*
   }
 }
 
-Subscriber& Hub::join(Descriptor fd, Subscription&& subscription, std::vector<TopicView*> views) {
-  if (!subscription.patterns.empty()) add_announced(subscription, views);
+Subscriber& Hub::join(Descriptor fd, Subscription&& subscription, Reached reached) {
+  if (!subscription.patterns.empty()) add_announced(subscription, reached.views);
   Subscriber& subscriber = add(fd);
   if (subscription.form != nullptr) subscriber.form = subscription.form;
   if (subscription.plain()) {
-    join_plain(subscriber, subscription, *views.front());
+    join_plain(subscriber, subscription, *reached.views.front());
   } else if (!subscription.empty()) {
-    join_merge(subscriber, subscription, views);
+    join_merge(subscriber, subscription, reached);
   }
   give(subscriber, subscription.head);
-  if (draining_) subscriber.farewell = true;
+  if (draining_ && drain_answers_due_ == 0) subscriber.farewell = true;
   if (subscription.input) {
     subscriber.duplex = std::make_unique<Duplex>();
     subscriber.duplex->input = std::move(subscription.input);
@@ -211,10 +232,9 @@ void Hub::join_plain(Subscriber& subscriber, Subscription& subscription, TopicVi
   subscriber.view = &view;
   subscriber.cursor = start.cursor;
   if (start.gap) {
-    const std::uint64_t resume = view.topic().evicted_number();
     const auto reason = static_cast<std::size_t>(start.what.reason);
     counters.gaps[reason].add();
-    subscriber.form->append_gap(subscription.head, start.what, fabric_.ids.text(resume),
+    subscriber.form->append_gap(subscription.head, start.what, fabric_.ids.text(start.gone),
                                 fabric_.ids);
   } else if (subscription.announce_position) {
     subscriber.form->append_id(subscription.head, fabric_.ids.text(start.cursor.number));
@@ -223,8 +243,26 @@ void Hub::join_plain(Subscriber& subscriber, Subscription& subscription, TopicVi
   view.link().subscribers.fetch_add(1, std::memory_order_relaxed);
 }
 
-void Hub::join_merge(Subscriber& subscriber, Subscription& subscription,
-                     const std::vector<TopicView*>& views) {
+void Hub::add_removed(const Reached& reached, const Subscription& subscription,
+                      const ParsedId& parsed, std::vector<Start>& gaps) const {
+  if (subscription.from != Subscription::From::after_id) return;
+  if (parsed.problem != IdProblem::none) return;
+  for (const Reached::Removed& removed : reached.removed) {
+    const std::uint64_t number = parsed.position.number[removed.home];
+    if (number >= removed.last_number) continue;
+    const GapReason reason = number == 0 ? GapReason::unknown : GapReason::evicted;
+    gaps.push_back({.cursor = {},
+                    .gap = true,
+                    .what = {.reason = reason,
+                             .requested = subscription.last_id,
+                             .topic = removed.pattern,
+                             .earliest = 0},
+                    .home = removed.home,
+                    .gone = removed.last_number});
+  }
+}
+
+void Hub::join_merge(Subscriber& subscriber, Subscription& subscription, const Reached& reached) {
   subscriber.merge = std::make_unique<Merge>();
   Merge& merge = *subscriber.merge;
   merge.names = subscription.topics;
@@ -240,7 +278,7 @@ void Hub::join_merge(Subscriber& subscriber, Subscription& subscription,
   const bool resumes = subscription.from == Subscription::From::after_id;
   std::vector<Start> gaps;
   std::array<std::uint64_t, kMostHomes> lowest = announced.number;
-  for (TopicView* view : views) {
+  for (TopicView* view : reached.views) {
     const unsigned home = fabric_.home_of(view->name());
     Start start = start_of(*view, subscription, parsed, latest);
     if (subscription.from == Subscription::From::latest) {
@@ -253,12 +291,13 @@ void Hub::join_merge(Subscriber& subscriber, Subscription& subscription,
     merge.add(subscriber, *view, start.cursor);
     view->link().subscribers.fetch_add(1, std::memory_order_relaxed);
   }
+  add_removed(reached, subscription, parsed, gaps);
   if (subscription.from != Subscription::From::latest) merge.position.number = lowest;
   for (unsigned home = 0; resumes && home < fabric_.homes(); ++home) {
     // Where nothing is missing, the client's own position stands.
     const std::uint64_t known = parsed.position.number[home];
-    const bool gap_here = std::ranges::any_of(
-        gaps, [&](const Start& gap) { return fabric_.home_of(gap.what.topic) == home; });
+    const bool gap_here =
+        std::ranges::any_of(gaps, [home](const Start& gap) { return gap.home == home; });
     if (known != 0 && known <= latest.number[home] && !gap_here)
       merge.position.number[home] = known;
   }
@@ -287,8 +326,7 @@ void Hub::join_merge(Subscriber& subscriber, Subscription& subscription,
 
 // To one that follows something already. What it gets of earlier events says where it is in that
 // topic alone; its position in the others stands (Merge::write).
-void Hub::add_members(Subscriber& subscriber, Subscription& subscription,
-                      const std::vector<TopicView*>& views) {
+void Hub::add_members(Subscriber& subscriber, Subscription& subscription, const Reached& reached) {
   Merge& merge = *subscriber.merge;
   const bool watched = !merge.patterns.empty();
   const auto add_new = [](std::vector<std::string>& to, std::vector<std::string>& from) {
@@ -300,20 +338,24 @@ void Hub::add_members(Subscriber& subscriber, Subscription& subscription,
   add_new(merge.patterns, subscription.patterns);
   const ParsedId parsed = fabric_.ids.parse(subscription.last_id);
   const Position latest = latest_position();
-  for (TopicView* view : views) {
+  std::vector<Start> gaps;
+  for (TopicView* view : reached.views) {
     if (merge.has(*view)) continue;
-    Start start = start_of(*view, subscription, parsed, latest);
+    const Start start = start_of(*view, subscription, parsed, latest);
     merge.add(subscriber, *view, start.cursor);
     view->link().subscribers.fetch_add(1, std::memory_order_relaxed);
-    if (!start.gap) continue;
-    counters.gaps[static_cast<std::size_t>(start.what.reason)].add();
-    subscriber.form->append_gap(subscription.head, start.what,
-                                fabric_.ids.text(view->topic().evicted_number()), fabric_.ids);
+    if (start.gap) gaps.push_back(start);
+  }
+  add_removed(reached, subscription, parsed, gaps);
+  for (const Start& gap : gaps) {
+    counters.gaps[static_cast<std::size_t>(gap.what.reason)].add();
+    subscriber.form->append_gap(subscription.head, gap.what, fabric_.ids.text(gap.gone),
+                                fabric_.ids);
   }
   if (!watched && !merge.patterns.empty()) merges_with_patterns_.push_back(&subscriber);
 }
 
-void Hub::lagged(Subscriber& subscriber, TopicView& view, Cursor& cursor) {
+void Hub::lagged(Subscriber& subscriber, TopicView& view, Cursor& cursor, MergeMember* member) {
   if (view.topic().on_lag() == LagPolicy::close) {
     counters.gaps[static_cast<std::size_t>(GapReason::lagged)].add();
     close(subscriber, CloseReason::lag);
@@ -327,6 +369,11 @@ void Hub::lagged(Subscriber& subscriber, TopicView& view, Cursor& cursor) {
     gap.earliest = cursor.segment->record(cursor.record).number;
   }
   counters.gaps[static_cast<std::size_t>(GapReason::lagged)].add();
+  if (member != nullptr) {
+    const unsigned home = fabric_.home_of(view.name());
+    subscriber.merge->wake(*member);
+    subscriber.merge->skip_gone(home, watermarks_[home], fabric_.ids);
+  }
   std::string text;
   const std::string resume = subscriber.merge ? subscriber.merge->resume_id(fabric_.ids)
                                               : fabric_.ids.text(view.topic().evicted_number());
@@ -357,7 +404,18 @@ void Hub::say_farewell(Subscriber& subscriber) {
 }
 
 void Hub::drain() {
+  if (draining_) return;
   draining_ = true;
+  for (unsigned home = 0; home < fabric_.homes(); ++home) {
+    if (home == reactor_.core()) continue;
+    ++drain_answers_due_;
+    auto message = std::make_unique<DrainMessage>(*this, reactor_);
+    reactor_.send_to(fabric_.shards[home]->reactor(), *message.release());
+  }
+  if (drain_answers_due_ == 0) end_all();
+}
+
+void Hub::end_all() {
   for (const auto& subscriber : slots_) {
     if (!subscriber) continue;
     subscriber->farewell = true;

@@ -60,6 +60,16 @@ void Merge::wake(MergeMember& member) {
   if (!member.pending) push(member);
 }
 
+void Merge::skip_gone(unsigned home, std::uint64_t watermark, const EventIds& ids) {
+  std::uint64_t before = watermark;
+  for (const MergeMember* member : heap_) {
+    if (member->next_number == 0) return;  // lost something too: that is told next
+    if (ids.home_of(member->next_number) != home) continue;
+    before = std::min(before, member->next_number - ids.homes());
+  }
+  position.number[home] = std::max(position.number[home], before);
+}
+
 void Merge::push(MergeMember& member) {
   if (member.view.lost(member.cursor)) {
     member.next_number = 0;  // first in line: its gap is told before anything else

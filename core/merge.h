@@ -55,6 +55,10 @@ class Merge {
                       std::span<const std::uint64_t> watermarks, const EventIds& ids,
                       WireForm& form, MergeMember*& lost);
 
+  // Moves the position on to where this home's next event comes, at most to its watermark: what
+  // lies between is gone, and need not be told again.
+  void skip_gone(unsigned home, std::uint64_t watermark, const EventIds& ids);
+
   // The id of the current position.
   std::string resume_id(const EventIds& ids) const { return ids.text(position); }
   bool id_is_behind = false;  // the position moved without an event that told the client

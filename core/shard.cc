@@ -146,13 +146,20 @@ class Shard::WatchPattern final : public CoreCall {
  public:
   WatchPattern(Reactor& from, Reactor& to, std::string_view pattern, unsigned core)
       : CoreCall(from, to), pattern_(pattern), core_(core) {}
-  std::vector<TopicLink*> await_resume() { return std::move(links_); }
+  struct Answer {
+    std::vector<TopicLink*> links;
+    std::uint64_t removed_number = 0;  // the last in matching topics that are gone; 0: none
+  };
+  Answer await_resume() { return std::move(answer_); }
 
  private:
-  void serve() override { Shard::current().topics()->watch(pattern_, core_, links_); }
+  void serve() override {
+    TopicTable& table = *Shard::current().topics();
+    answer_.removed_number = table.watch(pattern_, core_, answer_.links);
+  }
   std::string_view pattern_;
   unsigned core_;
-  std::vector<TopicLink*> links_;
+  Answer answer_;
 };
 
 Task<Result<TopicView*>> Shard::follow(const std::string& name) {
@@ -167,8 +174,8 @@ Task<Result<TopicView*>> Shard::follow(const std::string& name) {
   }
 }
 
-Task<Result<void>> Shard::collect_views(const Subscription& subscription,
-                                        std::vector<TopicView*>& views) {
+Task<Result<void>> Shard::reach(const Subscription& subscription, Reached& reached) {
+  std::vector<TopicView*>& views = reached.views;
   const auto hold = [&views](TopicView& view) {
     if (std::ranges::find(views, &view) != views.end()) return;
     ++view.holds;
@@ -181,10 +188,13 @@ Task<Result<void>> Shard::collect_views(const Subscription& subscription,
   }
   for (const std::string& pattern : subscription.patterns) {
     for (unsigned home = 0; home < fabric_.homes(); ++home) {
-      const auto links =
+      const auto answer =
           co_await WatchPattern(reactor_, home_reactor(home), pattern, reactor_.core());
+      if (answer.removed_number != 0) {
+        reached.removed.push_back({pattern, home, answer.removed_number});
+      }
       std::vector<std::string> detaching;
-      for (TopicLink* link : links) {
+      for (TopicLink* link : answer.links) {
         if (link->view != nullptr && link->view->retired) {
           detaching.push_back(link->view->name());
         } else {
@@ -200,18 +210,19 @@ Task<Result<void>> Shard::collect_views(const Subscription& subscription,
 }
 
 Task<Result<void>> Shard::subscribe(Descriptor fd, Subscription subscription) {
-  std::vector<TopicView*> views;
-  views.reserve(subscription.topics.size());
+  Reached reached;
+  const std::vector<TopicView*>& views = reached.views;
+  reached.views.reserve(subscription.topics.size());
   const unsigned patterns = subscription.patterns.empty() ? 0 : 1;
   hub_.joining_patterns += patterns;
-  Result<void> result = co_await collect_views(subscription, views);
+  Result<void> result = co_await reach(subscription, reached);
   if (result && views.size() > subscription.topics.size() + hub_.options().max_pattern_topics) {
     for (const std::string& pattern : subscription.patterns) hub_.unwatch(pattern);
     result = fail("too_many_topics",
                   "The patterns reach more topics than "
                   "limits.max_pattern_topics allows.");
   }
-  if (result) hub_.join(fd, std::move(subscription), views);
+  if (result) hub_.join(fd, std::move(subscription), reached);
   hub_.joining_patterns -= patterns;
   for (TopicView* view : views) --view->holds;
   co_return result;
@@ -225,17 +236,18 @@ Task<Result<void>> Shard::follow_more(std::shared_ptr<SubscriberInput> input, Su
            subscriber->merge->patterns.end();
   };
   std::erase_if(more.patterns, followed);
-  std::vector<TopicView*> views;
+  Reached reached;
+  const std::vector<TopicView*>& views = reached.views;
   const unsigned patterns = more.patterns.empty() ? 0 : 1;
   hub_.joining_patterns += patterns;
-  Result<void> result = co_await collect_views(more, views);
+  Result<void> result = co_await reach(more, reached);
   if (result && views.size() > more.topics.size() + hub_.options().max_pattern_topics) {
     result = fail("too_many_topics",
                   "The patterns reach more topics than "
                   "limits.max_pattern_topics allows.");
   }
   if (result && co_await Hub::still(input)) {
-    hub_.add_topics(*input->subscriber(), std::move(more), views);
+    hub_.add_topics(*input->subscriber(), std::move(more), reached);
   } else {
     for (const std::string& pattern : more.patterns) hub_.unwatch(pattern);
   }

@@ -107,8 +107,7 @@ class Shard {
 
   Reactor& home_reactor(unsigned home) { return fabric_.shards[home]->reactor(); }
   Task<Result<TopicView*>> follow(const std::string& name);
-  Task<Result<void>> collect_views(const Subscription& subscription,
-                                   std::vector<TopicView*>& views);
+  Task<Result<void>> reach(const Subscription& subscription, Reached& reached);
   static void maintain(Timer& timer);
 
   struct Maintenance : Timer {

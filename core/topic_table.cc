@@ -40,7 +40,7 @@ TopicTable::TopicTable(Reactor& reactor, Fabric& fabric, TopicTableOptions optio
       home_(reactor.core()),
       // Never zero, so that a position can say of every home that nothing has happened there.
       last_number_(fabric.homes() + home_),
-      evicted_floor_(last_number_) {
+      removed_(last_number_) {
   RINGCAST_CHECK(home_ < fabric.homes());
   fabric_.watermarks[home_].number.store(last_number_, std::memory_order_release);
   dirty_.reserve(1024);
@@ -70,7 +70,8 @@ Result<Topic*> TopicTable::find_or_create(std::string_view name) {
                                            "limits.max_topics allows.",
                                            options_.max_topics));
   }
-  auto made = std::make_unique<Topic>(std::string(name), options_.rules->of(name), evicted_floor_);
+  auto made =
+      std::make_unique<Topic>(std::string(name), options_.rules->of(name), removed_.take(name));
   Topic* topic = made.get();
   allocated_ += topic->allocated_bytes();
   topics_.emplace(topic->name(), std::move(made));
@@ -188,7 +189,8 @@ void TopicTable::released(TopicLink& link) { tidy(link.topic); }
 
 void TopicTable::tidy(Topic& topic) { allocated_ -= topic.free_released(); }
 
-void TopicTable::watch(std::string_view pattern, unsigned core, std::vector<TopicLink*>& links) {
+std::uint64_t TopicTable::watch(std::string_view pattern, unsigned core,
+                                std::vector<TopicLink*>& links) {
   const auto found = std::ranges::find_if(
       watches_, [&](const Watch& watch) { return watch.core == core && watch.pattern == pattern; });
   if (found == watches_.end()) {
@@ -199,6 +201,7 @@ void TopicTable::watch(std::string_view pattern, unsigned core, std::vector<Topi
   for (Topic* topic : by_age_) {
     if (topic_matches(pattern, topic->name())) links.push_back(&link_to(*topic, core));
   }
+  return removed_.last_matching(pattern);
 }
 
 void TopicTable::unwatch(std::string_view pattern, unsigned core) {
@@ -238,7 +241,7 @@ void TopicTable::maintain() {
 }
 
 void TopicTable::erase(Topic& topic) {
-  evicted_floor_ = std::max(evicted_floor_, topic.last_number());
+  removed_.add(topic.name(), std::max(topic.evicted_number(), topic.last_number()));
   allocated_ -= topic.allocated_bytes();
   fabric_.topics.fetch_sub(1, std::memory_order_relaxed);
   by_age_[maintained_] = by_age_.back();

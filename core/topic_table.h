@@ -19,6 +19,7 @@
 #include "core/counter.h"
 #include "core/fabric.h"
 #include "core/reactor.h"
+#include "core/removed_topics.h"
 #include "core/result.h"
 #include "core/topic.h"
 
@@ -65,8 +66,9 @@ class TopicTable final : public TurnHook {
   Result<TopicLink*> attach(std::string_view name, unsigned core);
   void detach(TopicLink& link);
   void released(TopicLink& link);
-  // Links `core` to all topics that match now, and from now on to those that are created.
-  void watch(std::string_view pattern, unsigned core, std::vector<TopicLink*>& links);
+  // Links `core` to all topics that match now, and from now on to those that are created. Returns
+  // the last number in matching topics that were removed; 0 if there were none.
+  std::uint64_t watch(std::string_view pattern, unsigned core, std::vector<TopicLink*>& links);
   void unwatch(std::string_view pattern, unsigned core);
 
   void describe(std::vector<TopicInfo>& out) const;
@@ -108,7 +110,7 @@ class TopicTable final : public TurnHook {
   TopicTableOptions options_;
   unsigned home_;
   std::uint64_t last_number_;
-  std::uint64_t evicted_floor_;  // of topics that are gone: nothing up to here can be resumed
+  RemovedTopics removed_;
   std::uint64_t allocated_ = 0;
   std::uint64_t live_bytes_ = 0;
   std::unordered_map<std::string_view, std::unique_ptr<Topic>> topics_;

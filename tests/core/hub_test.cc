@@ -298,6 +298,20 @@ TEST(Hub, DrainGivesEverythingThenARetryThenTheEnd) {
   cluster.on(0, [](Shard& shard) { EXPECT_EQ(closed(shard, CloseReason::drain), 3U); });
 }
 
+// What another core had acknowledged before the drain began comes before the farewell.
+TEST(Hub, Drain_mt_WaitsForWhatOtherCoresHavePublished) {
+  for (int round = 0; round < 20; ++round) {
+    Cluster cluster({.cores = 2});
+    const std::string topic = cluster.topic_at(1);
+    Client client = cluster.subscribe(0, to_topic(topic));
+    cluster.publish(1, topic, "last");
+    cluster.on(0, [](Shard& shard) { shard.hub().drain(); });
+    expect_head(client);
+    ASSERT_EQ(read_parsed(client).data, "last");
+    EXPECT_FALSE(read_parsed(client).retry.empty());
+  }
+}
+
 TEST(Hub, APeerThatDoesNotEndItsSideIsClosedAfterAWhile) {
   HubOptions hub;
   hub.ending_timeout_ms = 100;

@@ -227,12 +227,12 @@ TEST(Merge, LaggingInOneTopicIsToldForThatTopic) {
   expect_head(client);
   std::vector<std::string> calm;
   std::uint64_t last_loud = 0;
-  bool gap = false;
+  std::string gap;
   while (calm.size() < 2) {
     const Block block = read_parsed(client);
     ASSERT_FALSE(block.id.empty());
     if (block.event == "gap") {
-      gap = true;
+      gap = block.id;
       EXPECT_NE(block.data.find("\"reason\":\"lagged\",\"topic\":\"loud\""), std::string::npos);
     } else if (block.topic == "calm") {
       calm.push_back(block.data);
@@ -241,9 +241,69 @@ TEST(Merge, LaggingInOneTopicIsToldForThatTopic) {
       last_loud = block.number();
     }
   }
-  EXPECT_TRUE(gap);
+  EXPECT_FALSE(gap.empty());
   EXPECT_EQ(calm, (std::vector<std::string>{"c1", "c2"}));
   EXPECT_EQ(last_loud, 602U);
+  // Whoever breaks off right behind the gap is not told of it again.
+  client.close();
+  Client again = cluster.subscribe(0, after(to_topics({"loud", "calm"}), gap));
+  expect_head(again);
+  EXPECT_EQ(read_parsed(again).topic, "loud");
+}
+
+// A table in which `short.*` keeps events for a millisecond.
+TopicTableOptions short_lived() {
+  TopicRules brief;
+  brief.age_ms = 1;
+  auto rules = std::make_shared<TopicRulesTable>();
+  rules->by_pattern.emplace_back("short.*", brief);
+  return {.rules = rules};
+}
+
+TEST(Merge, PatternsTellOfTopicsThatWentMeanwhile) {
+  HubOptions hub;
+  hub.view_linger_ms = 1;
+  Cluster cluster({.hub = hub, .table = short_lived()});
+  for (const char* pattern : {"short.*", "long.*"}) {
+    Client first = cluster.subscribe(0, to_pattern(pattern));
+    expect_head(first);
+    const std::string topic = std::string(pattern).replace(std::string(pattern).size() - 1, 1, "a");
+    cluster.publish(0, topic, "seen");
+    const std::string last = read_parsed(first).id;
+    first.close();
+    EXPECT_TRUE(cluster.wait_for(0, [](Shard& shard) { return shard.hub().subscribers() == 0; }));
+    cluster.publish(0, "short.b", "missed");
+    EXPECT_TRUE(cluster.wait_for(
+        0, [](Shard& shard) { return shard.topics()->find("short.b") == nullptr; }));
+    Client again = cluster.subscribe(0, after(to_pattern(pattern), last));
+    expect_head(again);
+    if (std::string_view(pattern) == "long.*") {
+      EXPECT_TRUE(again.quiet(20));  // what went was nothing of this subscriber's
+      continue;
+    }
+    const Block gap = read_parsed(again);
+    EXPECT_EQ(gap.event, "gap");
+    EXPECT_EQ(gap.data, R"({"requested":")" + last +
+                            R"(","earliest":null,"reason":"evicted","topic":"short.*"})");
+    again.close();
+    Client third = cluster.subscribe(0, after(to_pattern(pattern), gap.id));
+    expect_head(third);
+    EXPECT_TRUE(third.quiet(20));  // told once
+  }
+}
+
+TEST(Merge, ATopicThatIsNewIsNoGapBecauseAnotherWent) {
+  HubOptions hub;
+  hub.view_linger_ms = 1;
+  Cluster cluster({.hub = hub, .table = short_lived()});
+  const std::string last = cluster.publish(0, "long.a", "seen");
+  cluster.publish(0, "short.a", "gone soon");
+  EXPECT_TRUE(
+      cluster.wait_for(0, [](Shard& shard) { return shard.topics()->find("short.a") == nullptr; }));
+  cluster.publish(0, "long.b", "new");
+  Client client = cluster.subscribe(0, after(to_topics({"long.a", "long.b"}), last));
+  expect_head(client);
+  EXPECT_EQ(read_parsed(client).data, "new");
 }
 
 TEST(Merge, PatternsThatReachTooMuchAreRefused) {

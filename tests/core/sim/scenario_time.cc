@@ -134,7 +134,10 @@ void Scenario::watch_topics() {
     if (home.find(name) != nullptr) continue;
     auto& events = truth_.topics[name];
     if (events.size() == gone_events_[n]) continue;
-    for (auto& [number, event] : events) event.gone_with_topic = true;
+    const std::uint64_t moment = truth_.moment();
+    for (auto& [number, event] : events) {
+      if (event.gone == 0) event.gone = moment;
+    }
     gone_events_[n] = events.size();
   }
 }

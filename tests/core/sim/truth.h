@@ -10,8 +10,8 @@ namespace ringcast::sim {
 struct Published {
   std::string type;
   std::string data;
-  std::uint64_t started = 0;     // the moment when its publish began, see Truth::moment
-  bool gone_with_topic = false;  // its topic was removed after it had aged out
+  std::uint64_t started = 0;  // the moment when its publish began, see Truth::moment
+  std::uint64_t gone = 0;     // the moment when its topic was seen to be removed; 0: it was not
 };
 
 struct Truth {

@@ -74,8 +74,8 @@ struct Witness::Expected {
   bool fixed = false;            // exactly events[next]
   std::size_t next = 0;          // not fixed: that one or a later one …
   std::uint64_t since = kNever;  // … but none may be skipped that began to be published after this
-  bool may_skip_gone = false;
-  std::string may_gap;  // this reason, since the id was bad
+  std::uint64_t told_gone = 0;   // what had gone with its topic by then was told to be missing
+  std::string may_gap;           // this reason, since the id was bad
   bool must_gap = false;
 
   std::size_t index_of(std::uint64_t number) const {
@@ -87,7 +87,7 @@ struct Witness::Expected {
   std::size_t missed_before(std::size_t end) const {
     for (std::size_t at = next; at < end; ++at) {
       const Published& event = *(*events)[at].second;
-      if (may_skip_gone && event.gone_with_topic) continue;
+      if (event.gone != 0 && event.gone < told_gone) continue;
       if (fixed || event.started > since) return at;
     }
     return end;
@@ -148,14 +148,10 @@ class Witness::Check {
     for (auto& [name, expected] : expected_) {
       expected.may_gap.clear();
       expected.must_gap = false;
-      if (seen.start == Start::resume) {
-        expected.may_skip_gone = !wish_.named(name);
-        continue;
-      }
+      if (seen.start == Start::resume) continue;
       expected.fixed = false;
       expected.next = 0;
       expected.since = kNever;
-      expected.may_skip_gone = false;
       if (seen.start == Start::bad_id) {
         expected.may_gap = seen.type;
         expected.must_gap = wish_.named(name);  // another topic may come into being later
@@ -192,11 +188,11 @@ class Witness::Check {
     }
     expected.fixed = true;
     expected.next = at + 1;
-    expected.may_skip_gone = false;
     return {};
   }
 
   std::string gap(const Seen& seen) {
+    if (contains(wish_.patterns, seen.topic)) return pattern_gap(seen);
     const auto found = expected_.find(seen.topic);
     if (found == expected_.end()) {
       return wish_.follows(seen.topic) ? std::string{} : "gap of a topic that was not asked for";
@@ -228,7 +224,20 @@ class Witness::Check {
     }
     expected.fixed = true;
     expected.next = at;
-    expected.may_skip_gone = false;
+    return {};
+  }
+
+  // Topics that matched were removed, with events that had not been read.
+  std::string pattern_gap(const Seen& seen) {
+    bool any = false;
+    for (auto& [name, expected] : expected_) {
+      if (!topic_matches(seen.topic, name)) continue;
+      expected.told_gone = seen.moment;
+      any |= std::ranges::any_of(truth_.topics.at(name),
+                                 [](const auto& event) { return event.second.gone != 0; });
+    }
+    const bool loss = seen.type == "evicted" || seen.type == "unknown";
+    if (loss && !any) return fmt::format("{}: gap `{}` without a loss", seen.topic, seen.type);
     return {};
   }
 
