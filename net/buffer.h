@@ -32,6 +32,7 @@ class Buffer {
   ~Buffer() { release(); }
 
   std::string_view view() const { return {data_, size_}; }
+  std::span<char> bytes() { return {data_, size_}; }
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   std::size_t capacity() const { return capacity_; }

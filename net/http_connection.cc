@@ -129,7 +129,9 @@ Task<bool> HttpConnection::serve_request() {
   }
   server_.counters.requests.add();
   HttpExchange exchange(*this, head);
+  exchange.head_buffer_ = &head_buffer;
   co_await server_.handler_.handle(exchange);
+  drain_listener_ = nullptr;
   if (exchange.taken()) {
     taken_ = true;
     co_return false;
@@ -197,6 +199,7 @@ Task<void> HttpConnection::linger() {
 
 void HttpConnection::drain() {
   if (idle_) scope_.cancel();
+  if (drain_listener_ != nullptr) drain_listener_->draining();
 }
 
 }  // namespace ringcast

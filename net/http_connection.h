@@ -33,7 +33,8 @@ class HttpConnection : public ListHook {
   // Runs to the connection's end, then deletes it.
   static Task<void> run(HttpConnection* self);
 
-  // The server is going: ends when the response at hand is out, at once if there is none.
+  // The server is going: ends when the response at hand is out, at once if there is none. A handler
+  // that speaks another protocol meanwhile is told.
   void drain();
   void abort() { scope_.cancel(); }
 
@@ -60,6 +61,7 @@ class HttpConnection : public ListHook {
   Buffer in_;
   Buffer out_;
   HeadScanner scanner_;
+  DrainListener* drain_listener_ = nullptr;
   bool admitted_;
   bool idle_ = false;
   bool taken_ = false;

@@ -51,6 +51,31 @@ std::string_view HttpExchange::peer() const {
 
 Descriptor HttpExchange::descriptor() const { return connection_.socket_.descriptor(); }
 
+// --- other protocols ---
+
+Task<bool> HttpExchange::switch_protocols(std::string_view response) {
+  status_ = 101;
+  close_ = true;
+  connection_.out_.append(response);
+  const bool sent = co_await connection_.flush();
+  connection_.out_.release();
+  co_return sent;
+}
+
+const Socket& HttpExchange::socket() const { return connection_.socket_; }
+
+Buffer HttpExchange::take_input() { return std::move(connection_.in_); }
+
+void HttpExchange::release_head() {
+  if (head_buffer_ != nullptr) head_buffer_->release();
+}
+
+bool HttpExchange::draining() const { return connection_.server_.draining_; }
+
+void HttpExchange::tell_draining(DrainListener* listener) {
+  connection_.drain_listener_ = listener;
+}
+
 // --- the request's body ---
 
 bool HttpExchange::body_finished() const {
@@ -164,6 +189,9 @@ void HttpExchange::write_head(Buffer& out, int status, std::string_view content_
   // A client that still waits for 100 may or may not send its body now.
   if (continue_due_) close_ = true;
   if (!head_.keep_alive || connection_.server_.draining_) close_ = true;
+  // Such a response names Upgrade, which is for the next hop alone (RFC 9110 §7.8).
+  const bool upgradable = status == 426;
+  if (upgradable && head_.version_minor == 0) close_ = true;
   const std::span<char> room = out.room(kMostHeadBytes);
   HeadWriter writer(room.first(std::min(room.size(), kMostHeadBytes)), status,
                     connection_.server_.date());
@@ -175,6 +203,8 @@ void HttpExchange::write_head(Buffer& out, int status, std::string_view content_
   if (framing == Framing::until_close) {
     close_ = true;
     writer.until_close();
+  } else if (upgradable) {
+    writer.header("Connection", close_ ? "upgrade, close" : "upgrade");
   } else if (close_) {
     writer.connection_close();
   } else if (head_.version_minor == 0) {

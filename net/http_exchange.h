@@ -6,8 +6,9 @@
 //   }
 //
 // The handler may read the body (whole, or piece by piece), then responds once: with respond() or
-// refuse(), or as a stream, or by taking the socket over. A handler that does none of these answers
-// 500. Views into the request are good until the handler returns.
+// refuse(), or as a stream, or by taking the socket over, or it switches to another protocol. A
+// handler that does none of these answers 500. Views into the request are good until the handler
+// returns.
 #pragma once
 
 #include <array>
@@ -17,6 +18,7 @@
 #include <string_view>
 
 #include "core/operation.h"
+#include "core/socket.h"
 #include "core/task.h"
 #include "net/buffer.h"
 #include "net/chunked.h"
@@ -26,6 +28,15 @@
 namespace ringcast {
 
 class HttpConnection;
+
+// Told, while a handler runs, that it should come to its end.
+class DrainListener {
+ public:
+  virtual void draining() = 0;
+
+ protected:
+  ~DrainListener() = default;
+};
 
 struct ResponseHeader {
   std::string_view name;
@@ -74,6 +85,18 @@ class HttpExchange {
   Descriptor descriptor() const;
   void socket_taken() { taken_ = true; }  // it is not the connection's any more
 
+  // For a handler that goes on in another protocol, on the connection's own socket and scope, which
+  // stay the connection's: it ends when the handler returns. Sends what earlier responses are still
+  // due and then `response`, the head of a 101 as it is on the wire. False: the client is gone.
+  Task<bool> switch_protocols(std::string_view response);
+  const Socket& socket() const;
+  Buffer take_input();  // what came in behind the request's head
+  // Gives back the memory of the head: head() and all views into it end.
+  void release_head();
+  bool draining() const;
+  // Who is told when the server drains, until the handler returns or this is called with null.
+  void tell_draining(DrainListener* listener);
+
   bool responded() const { return status_ != 0; }
   int status() const { return status_; }
   bool taken() const { return taken_; }
@@ -96,6 +119,7 @@ class HttpExchange {
 
   HttpConnection& connection_;
   const RequestHead& head_;
+  Buffer* head_buffer_ = nullptr;
   std::uint64_t remaining_ = 0;  // of a body with a length
   ChunkedDecoder chunks_;
   std::size_t piece_ = 0;  // bytes at the front of the input that the last piece covered
