@@ -1,10 +1,13 @@
 """Fixtures: servers on free ports that are always stopped again, and names nobody else uses."""
 
 import itertools
+import os
+import random
 
 import pytest
 
 import servers
+import ws_wire
 
 _numbers = itertools.count(1)
 
@@ -58,3 +61,22 @@ def tap():
 @pytest.fixture
 def topic():
     return f"e2e.{next(_numbers)}"
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory):
+    """example_ws_echo, shared by the tests of a module."""
+    server = ws_wire.EchoServer(tmp_path_factory.mktemp("echo")).start()
+    yield server
+    was_running = server.running()
+    server.stop()
+    assert was_running, f"the server ended by itself:\n{server.log()}"
+    assert server.child.returncode == 0, server.log()
+
+
+@pytest.fixture
+def seed():
+    """RINGCAST_TEST_SEED, or one that a failure prints."""
+    number = int(os.environ.get("RINGCAST_TEST_SEED", random.randrange(1 << 32)))
+    print(f"RINGCAST_TEST_SEED={number}")
+    return number
