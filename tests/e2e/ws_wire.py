@@ -1,4 +1,4 @@
-"""A raw WebSocket client: it sends any frame, also wrong ones, and shows the server's as they are."""
+"""A raw WebSocket client: it sends any frame, also wrong ones, and shows answers as they are."""
 
 import base64
 import collections
@@ -21,6 +21,9 @@ HANDSHAKE = (
     ("Sec-WebSocket-Key", KEY),
     ("Sec-WebSocket-Version", "13"),
 )
+
+# So that a build with AddressSanitizer shows what it holds, not what it has freed of late.
+os.environ.setdefault("ASAN_OPTIONS", "quarantine_size_mb=4")
 
 Frame = collections.namedtuple("Frame", "opcode payload fin rsv")
 
