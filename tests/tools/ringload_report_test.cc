@@ -44,6 +44,27 @@ TEST(RingloadReport, SaysNothingInsteadOfZero) {
   EXPECT_TRUE(contains(loaded, R"("window":64,)"));
 }
 
+TEST(RingloadReport, TellsOfRoundTrips) {
+  Options options;
+  options.transport = Transport::ws;
+  options.kind = Kind::echo;
+  Report report = report_of_a_run();
+  report.subscribers_ready = 100;
+  const std::string text = to_text(options, report);
+  EXPECT_TRUE(contains(text, "over WebSocket: window 64, echo of 128 bytes on 100 connections\n"));
+  EXPECT_TRUE(contains(text, "round trips  1,000,000/s (2,000,000 in 2.00 s)\n"));
+  EXPECT_TRUE(contains(text, "altered 0\n"));
+  EXPECT_TRUE(contains(text, "200 ns per round trip"));
+  EXPECT_TRUE(contains(to_json(options, report), R"("transport":"ws","kind":"echo",)"));
+  report.altered = 1;
+  EXPECT_FALSE(report.correct());
+  options.kind = Kind::control;
+  options.mode = Mode::open;
+  options.rate = 1000;
+  EXPECT_TRUE(contains(to_text(options, report),
+                       "1,000 round trips/s, commands of 100 callers in 1 session\n"));
+}
+
 TEST(RingloadReport, EscapesWhatItQuotes) {
   Report report;
   report.warnings = {"a \"b\"\n\\"};

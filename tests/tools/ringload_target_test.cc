@@ -62,17 +62,80 @@ TEST(RingloadTarget, ReadsAFileAndRendersRequests) {
             "{\"d\":\"xyz\"}");
 }
 
+constexpr const char* kWsYaml = R"(
+name: other
+port: 9000
+ws:
+  path: "/sock"
+  headers: {X-Topic: "{topic}"}
+  send: '{"subscribe":"{topic}"}'
+  ready: subscribed
+  gap: missed
+  echo_path: "/echo"
+  publish: {path: "/in", message: '{"to":"{topic}","data":"{payload}"}', answer: "ok"}
+  control:
+    caller_path: "/call/{session}"
+    command: 'do {ref}'
+    worker_path: "/work/{session}"
+    worker_send: 'take {session}'
+    command_mark: do
+    answer: 'done {ref} {session}'
+    answer_mark: done
+)";
+
+TEST(RingloadTarget, ReadsWhatIsSaidOverWebSocket) {
+  const auto target = target_from_yaml(kWsYaml, "ws.yaml");
+  ASSERT_TRUE(target) << target.error().message;
+  const WsTarget& ws = target->ws;
+  EXPECT_EQ(ws.send, R"({"subscribe":"{topic}"})");
+  EXPECT_EQ(ws.ready, "subscribed");
+  EXPECT_EQ(ws.gap, "missed");
+  EXPECT_EQ(ws.echo_path, "/echo");
+  EXPECT_EQ(ws.publish_path, "/in");
+  EXPECT_EQ(ws.publish_message, R"({"to":"{topic}","data":"{payload}"})");
+  EXPECT_EQ(ws.publish_answer, "ok");
+  EXPECT_EQ(ws.control.caller_path, "/call/{session}");
+  EXPECT_EQ(ws.control.command, "do {ref}");
+  EXPECT_EQ(ws.control.worker_path, "/work/{session}");
+  EXPECT_EQ(ws.control.worker_send, "take {session}");
+  EXPECT_EQ(ws.control.command_mark, "do");
+  EXPECT_EQ(ws.control.answer, "done {ref} {session}");
+  EXPECT_EQ(ws.control.answer_mark, "done");
+  std::string request;
+  render_handshake(*target, "/sock/{session}?t={topic}", {.topic = "a", .session = "s"}, request);
+  EXPECT_EQ(request,
+            "GET /sock/s?t=a HTTP/1.1\r\nHost: 127.0.0.1:9000\r\nX-Topic: a\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+}
+
+TEST(RingloadTarget, HasTemplatesThatSpeakToRingcast) {
+  const WsTarget ws;
+  std::string answer;
+  substitute(ws.control.answer, {.session = "s-0"}, answer);
+  EXPECT_EQ(answer, R"({"type":"publish","topic":"control.s-0","event":"reply",)"
+                    R"("data":"{\"ref\":\"{ref}\",\"status\":\"paused\"}"})");
+}
+
 TEST(RingloadTarget, SaysWhatIsWrongInAFile) {
   const auto message = [](std::string_view text) {
     const auto target = target_from_yaml(text, "f.yaml");
     return target ? std::string() : target.error().message;
   };
   EXPECT_EQ(message("name: x\nhots: y\n"),
-            "f.yaml:2: unknown key `hots` (known here: name, host, port, subscribe, publish).");
+            "f.yaml:2: unknown key `hots` (known here: name, host, port, subscribe, publish, ws).");
   EXPECT_EQ(message("port: many\n"), "f.yaml:1: `port` must be a number from 1 to 65535.");
   EXPECT_EQ(message("port: 70000\n"), "f.yaml:1: `port` must be a number from 1 to 65535.");
   EXPECT_EQ(message("publish: 3\n"), "f.yaml:1: `publish` must be a mapping.");
   EXPECT_EQ(message("subscribe:\n  headers: 3\n"), "f.yaml:2: `headers` must be a mapping.");
+  EXPECT_EQ(message("ws:\n  control:\n    command: no reference\n"),
+            "f.yaml:3: `command` must contain {ref} once.");
+  EXPECT_EQ(message("ws: {control: {answer: '{ref} {ref}'}}\n"),
+            "f.yaml:1: `answer` must contain {ref} once.");
+  EXPECT_EQ(
+      message("ws:\n  topic: x\n"),
+      "f.yaml:2: unknown key `topic` (known here: path, headers, send, ready, gap, echo_path, "
+      "publish, control).");
   EXPECT_NE(message("a: [\n"), "");
   EXPECT_EQ(message("- a\n"), "f.yaml: a target file must be a mapping.");
   EXPECT_FALSE(target_from_file("/nowhere/x.yaml"));

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "tools/ringload/sse_subscriber.h"
+#include "tools/ringload/ws_subscriber.h"
 
 namespace ringcast::load {
 namespace {
@@ -35,6 +36,9 @@ Fleet::Fleet(const Options& options, const Address& address, Loop& loop, Arrival
 
 std::unique_ptr<Subscriber> Fleet::make(Loop& loop, std::size_t ring, std::uint32_t topic,
                                         bool slow) {
+  if (options_.transport == Transport::ws) {
+    return std::make_unique<WsSubscriber>(*this, loop, ring, topic, slow);
+  }
   return std::make_unique<SseSubscriber>(*this, loop, ring, topic, slow);
 }
 
@@ -51,10 +55,8 @@ std::size_t Fleet::readers() const {
   return std::accumulate(readers_.begin(), readers_.end(), std::size_t{0});
 }
 
-void Fleet::render_request(std::uint32_t topic, std::string& out) const {
-  const std::string name = fmt::format("{}.{}", options_.topic_prefix, topic);
-  out.clear();
-  render_subscribe(options_.target, {.topic = name, .event = options_.event}, out);
+std::string Fleet::topic_name(std::uint32_t topic) const {
+  return fmt::format("{}.{}", options_.topic_prefix, topic);
 }
 
 void Fleet::on_ready(Subscriber& subscriber) {

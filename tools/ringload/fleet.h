@@ -44,7 +44,8 @@ class Fleet {
 
   // For subscribers.
   Arrivals& arrivals() { return arrivals_; }
-  void render_request(std::uint32_t topic, std::string& out) const;
+  const Options& options() const { return options_; }
+  std::string topic_name(std::uint32_t topic) const;
   void on_ready(Subscriber& subscriber);
   void on_failed(Subscriber& subscriber, std::string message);
 

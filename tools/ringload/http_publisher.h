@@ -22,7 +22,7 @@ class HttpPublisher final : public Publisher, public Connection {
                 std::uint32_t index)
       : Publisher(owner, options, index), Connection(loop, 0), address_(address) {}
 
-  void start() override { open(address_, {}); }
+  void start(const SocketOptions& socket) override { open(address_, socket); }
   bool free() const override {
     return connected_ && !sending_ && sent_at_.size() < options().pipeline;
   }

@@ -21,7 +21,7 @@ constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 constexpr int kIncorrect = 3;
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kSseExamples = R"(Examples:
   How much can it carry? 1000 subscribers, 32 publishers, never more than 64 events under way:
     ringload sse --subscribers 1000 --publishers 32 --window 64 --server-pid $(pidof ringcast)
   How fast is it at a given load? Latency counts from when an event should have been sent:
@@ -39,14 +39,53 @@ A target file (YAML); {topic}, {payload} and {event} are substituted:
     port: 8081
     subscribe: {path: "/sub/{topic}", headers: {Accept: text/event-stream}}
     publish: {method: POST, path: "/pub/{topic}", headers: {}, body: "{payload}"}
+)";
 
+constexpr const char* kWsExamples = R"(Examples:
+  As with `ringload sse`, but the subscribers' connections are WebSockets:
+    ringload ws --subscribers 1000 --publishers 32 --window 64 --server-pid $(pidof ringcast)
+    ringload ws --subscribers 10000 --idle --time 5 --server-pid $(pidof ringcast)
+  A server that sends each message back, 100 connections, 16 KiB a message, as fast as it can:
+    ringload ws --echo 16384 --connections 100 --url http://127.0.0.1:9001
+  1000 commands a second from 100 callers to a worker behind the server:
+    ringload ws --control --connections 100 --rate 1000
+
+The part `ws` of a target file (YAML), here with what holds for ringcast; {topic}, {payload}, {event}
+and {session} are substituted, and {ref} tells commands and answers from one another:
+    ws:
+      path: "/ws?topic={topic}"
+      headers: {}
+      send: ""                # a message after the handshake, to subscribe for instance
+      ready: ""               # in the answer to it; nothing: the handshake's answer is enough
+      gap: '"event":"gap"'    # in a message that tells of missed events
+      publish:                # events are published over HTTP, unless there is a message here
+        {path: "", message: "", answer: ""}
+      echo_path: "/"
+      control:
+        caller_path: "/ws/agent/{session}"
+        command: '{"action":"pause","ref":"{ref}"}'
+        worker_path: "/ws?topic=control.{session}"
+        worker_send: ""
+        command_mark: action  # in a command that reaches the worker, besides the reference
+        answer: '{"type":"publish","topic":"control.{session}","event":"reply",
+          "data":"{\"ref\":\"{ref}\",\"status\":\"paused\"}"}'
+        answer_mark: status   # in the answer that reaches the caller
+A message is an event if it contains a stamp of this run, wherever it is.
+)";
+
+constexpr const char* kAbout = R"(
 Every subscriber checks that it gets each event of its topic once and in each publisher's order.
 Exit status: 0 measured, 1 could not measure, 2 wrong usage, 3 (with --strict) something was lost,
 doubled or out of order.
 )";
 
 struct Arguments {
+  Arguments() { options.window = 0; }  // not given
+
   Options options;
+  std::uint32_t connections = 100;
+  std::uint32_t echo_bytes = 0;  // 0: no echo
+  bool control = false;
   std::string url = "http://127.0.0.1:8080";
   std::string target_file;
   bool idle = false;
@@ -72,7 +111,8 @@ void add_load_options(CLI::App& app, Arguments& arguments) {
                    ->check(CLI::Range(0.001, 1e7));
   auto* window = app.add_option("--window", options.window,
                                 "events published but not yet delivered to all (closed loop; this "
-                                "is the default, with 64)")
+                                "is the default, with 64); of round trips: under way, as many as "
+                                "the connections may have unless given")
                      ->check(CLI::Range(1U, kMost));
   auto* idle = app.add_flag("--idle", arguments.idle, "publish nothing");
   rate->excludes(window);
@@ -92,6 +132,28 @@ void add_load_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--time", options.time_s, "seconds measured")
       ->check(CLI::Range(0.01, 86400.0))
       ->capture_default_str();
+}
+
+void add_round_trip_options(CLI::App& app, Arguments& arguments) {
+  constexpr std::uint32_t kMostEcho = 32U << 20;
+  auto* echo = app.add_option("--echo", arguments.echo_bytes,
+                              "send messages of this size, and expect each back as it was")
+                   ->check(CLI::Range(static_cast<std::uint32_t>(kStampBytes), kMostEcho));
+  auto* control = app.add_flag("--control", arguments.control,
+                               "send commands, which a worker answers that is connected too");
+  echo->excludes(control);
+  for (const char* other :
+       {"--subscribers", "--slow-readers", "--publishers", "--size", "--idle"}) {
+    echo->excludes(app.get_option(other));
+    control->excludes(app.get_option(other));
+  }
+  echo->excludes(app.get_option("--topics"));
+  app.add_option("--connections", arguments.connections,
+                 "connections that send; with --control, --topics is the number of sessions")
+      ->check(CLI::Range(1U, 65535U))
+      ->capture_default_str();
+  app.add_flag("--binary", arguments.options.binary, "echo binary messages instead of text")
+      ->needs(echo);
 }
 
 void add_other_options(CLI::App& app, Arguments& arguments) {
@@ -128,6 +190,15 @@ Result<void> settle(Arguments& arguments) {
   if (!target) return std::unexpected(target.error());
   options.target = std::move(*target);
   options.mode = options.rate > 0 ? Mode::open : Mode::closed;
+  if (arguments.echo_bytes != 0 || arguments.control) {
+    options.kind = arguments.control ? Kind::control : Kind::echo;
+    if (arguments.echo_bytes != 0) options.size = arguments.echo_bytes;
+    options.publishers = arguments.connections;
+    options.subscribers = options.slow_readers = 0;
+    if (options.window == 0) options.window = options.publishers * options.pipeline;
+  } else if (options.window == 0) {
+    options.window = kWindow;
+  }
   if (arguments.idle) {
     options.mode = Mode::idle;
     options.warmup_s = 0;
@@ -173,15 +244,21 @@ int main(int argc, char** argv) {
   CLI::App* sse = app.add_subcommand(
       "sse",
       "Subscribers over SSE, publishers over HTTP: deliveries/s, latency, cost, correctness.");
-  sse->footer(kExamples);
+  CLI::App* ws = app.add_subcommand(
+      "ws", "The same with subscribers over WebSocket; or round trips: echoes, commands.");
   Arguments arguments;
-  add_load_options(*sse, arguments);
-  add_other_options(*sse, arguments);
+  for (CLI::App* each : {sse, ws}) {
+    add_load_options(*each, arguments);
+    if (each == ws) add_round_trip_options(*each, arguments);
+    add_other_options(*each, arguments);
+    each->footer(std::string(each == ws ? kWsExamples : kSseExamples) + kAbout);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
+  if (ws->parsed()) arguments.options.transport = Transport::ws;
   if (auto settled = settle(arguments); !settled) return complain(settled.error());
   struct sigaction action{};
   action.sa_handler = [](int) { Run::interrupt(); };

@@ -1,4 +1,4 @@
-// What `ringload sse` was asked to do.
+// What `ringload sse` or `ringload ws` was asked to do.
 #pragma once
 
 #include <sys/types.h>
@@ -18,17 +18,30 @@ enum class Mode : std::uint8_t {
   idle,    // nothing is published
 };
 
+enum class Transport : std::uint8_t { sse, ws };
+
+enum class Kind : std::uint8_t {
+  fan_out,  // events of publishers to all subscribers
+  echo,     // each connection's messages come back to it
+  control,  // commands of callers are answered by a worker behind the server
+};
+
+inline constexpr std::uint32_t kWindow = 64;
+
 struct Options {
   Target target;
+  Transport transport = Transport::sse;
+  Kind kind = Kind::fan_out;
   Mode mode = Mode::closed;
   std::uint32_t subscribers = 1000;
   std::uint32_t slow_readers = 0;  // in addition
-  std::uint32_t publishers = 1;
-  std::uint32_t topics = 1;
-  double rate = 0;  // events/s over all publishers; open loop
-  std::uint32_t window = 64;
+  std::uint32_t publishers = 1;    // echo, control: the connections that send
+  std::uint32_t topics = 1;        // control: sessions, with a worker each
+  double rate = 0;                 // events/s over all publishers; open loop
+  std::uint32_t window = kWindow;
   std::uint32_t pipeline = 1;  // unanswered requests per publisher
   std::uint32_t size = 128;    // bytes of payload
+  bool binary = false;         // echo: binary messages instead of text
   double ramp = 5000;          // connects/s; 0: no limit
   double warmup_s = 1;
   double time_s = 5;

@@ -4,38 +4,38 @@
 
 #include <algorithm>
 
-#include "tools/ringload/http_publisher.h"
-
 namespace ringcast::load {
 
-Pacer::Pacer(const Options& options, const Address& address, Loop& loop, Arrivals& arrivals,
-             Fleet& fleet)
-    : options_(options),
+Pacer::Pacer(const Setup& setup, Loop& loop, Arrivals& arrivals, Audience& audience,
+             const Make& make)
+    : options_(setup.options),
       loop_(loop),
       arrivals_(arrivals),
-      fleet_(fleet),
-      schedule_(options.publishers, options.topics) {
-  if (options.mode == Mode::idle) return;
-  for (std::uint32_t topic = 0; topic < options.topics; ++topic) {
-    topics_.push_back(fmt::format("{}.{}", options.topic_prefix, topic));
+      audience_(audience),
+      schedule_(options_.publishers, setup.topics),
+      ramp_(options_.mode == Mode::idle ? 0 : options_.publishers, setup.ramp) {
+  if (options_.mode == Mode::idle) return;
+  for (std::uint32_t topic = 0; topic < setup.topics; ++topic) {
+    topics_.push_back(fmt::format("{}.{}", options_.topic_prefix, topic));
   }
-  for (std::uint32_t index = 0; index < options.publishers; ++index) {
-    publishers_.push_back(std::make_unique<HttpPublisher>(*this, loop, options, address, index));
+  senders_.resize(options_.publishers);
+  for (std::uint32_t index = 0; index < options_.publishers; ++index) {
+    senders_[index].publisher = make(*this, index);
   }
-  sent_.resize(options.publishers);
-  due_.resize(options.publishers);
-  fleet.on_lost([this](const Subscriber& subscriber) { write_off(subscriber); });
 }
 
-void Pacer::connect() {
-  for (const auto& publisher : publishers_) publisher->start();
+void Pacer::connect(std::int64_t now_ns) {
+  ramp_.step(
+      now_ns, [this] { return connected_ + failed_; },
+      [this](std::size_t index, unsigned source) {
+        senders_[index].publisher->start({.source = source});
+      });
 }
 
 void Pacer::start(std::int64_t now_ns) {
   phase_ = Phase::running;
   start_ns_ = now_ns;
-  const double readers_per_topic = static_cast<double>(fleet_.readers()) / options_.topics;
-  allowance_ = static_cast<std::int64_t>((options_.window - 1) * readers_per_topic);
+  allowance_ = static_cast<std::int64_t>((options_.window - 1) * audience_.readers_per_topic());
 }
 
 void Pacer::step(std::int64_t now_ns) {
@@ -49,24 +49,33 @@ void Pacer::step(std::int64_t now_ns) {
 
 void Pacer::step_open(std::int64_t now_ns) {
   while (intended_ns(next_event_) <= now_ns) {
-    const auto index = static_cast<std::size_t>(next_event_ % options_.publishers);
+    Sender& sender = senders_[next_event_ % options_.publishers];
     ++next_event_;
-    ++due_[index];
-    if (publishers_[index]->free()) send(*publishers_[index], now_ns, late_by_us_);
+    ++sender.due;
+    if (sender.publisher->free()) send(sender, now_ns, late_by_us_);
   }
 }
 
 void Pacer::step_closed(std::int64_t now_ns) {
   while (!free_.empty() && outstanding() <= allowance_) {
-    Publisher& publisher = *free_.front();
+    Sender& sender = *free_.front();
     free_.pop_front();
-    if (publisher.free()) send(publisher, now_ns, late_by_us_);
+    sender.queued = false;
+    if (!sender.publisher->free()) continue;
+    send(sender, now_ns, late_by_us_);
+    if (sender.publisher->free()) queue(sender);
   }
 }
 
-void Pacer::send(Publisher& publisher, std::int64_t now_ns, std::uint64_t& late) {
-  const std::uint32_t index = publisher.index();
-  const std::uint64_t number = sent_[index]++;
+void Pacer::queue(Sender& sender) {
+  if (sender.queued) return;
+  sender.queued = true;
+  free_.push_back(&sender);
+}
+
+void Pacer::send(Sender& sender, std::int64_t now_ns, std::uint64_t& late) {
+  const std::uint32_t index = sender.publisher->index();
+  const std::uint64_t number = sender.sent++;
   const std::uint32_t topic = schedule_.topic(index, number);
   std::int64_t intended = now_ns;
   if (options_.mode == Mode::open) {
@@ -74,8 +83,8 @@ void Pacer::send(Publisher& publisher, std::int64_t now_ns, std::uint64_t& late)
     if (now_ns - intended > kLateNs) ++late;
   }
   ++published_;
-  expected_ += fleet_.readers(topic);
-  publisher.publish(
+  expected_ += audience_.readers(topic);
+  sender.publisher->publish(
       topics_[topic], arrivals_.codec,
       {.publisher = index, .sequence = schedule_.sequence(number), .intended_ns = intended});
 }
@@ -94,12 +103,15 @@ std::int64_t Pacer::next_ns() const {
 }
 
 void Pacer::on_free(Publisher& publisher) {
-  if (options_.mode == Mode::closed) {
-    free_.push_back(&publisher);
-  } else if (sent_[publisher.index()] < due_[publisher.index()]) {
-    send(publisher, loop_.now_ns() - arrivals_.origin_ns, late_by_answers_);
+  Sender& sender = senders_[publisher.index()];
+  if (!sender.connected) {
+    sender.connected = true;
+    ++connected_;
   }
-  if (phase_ == Phase::connecting) ++connected_;
+  if (options_.mode == Mode::closed) return queue(sender);
+  while (sender.sent < sender.due && publisher.free()) {
+    send(sender, loop_.now_ns() - arrivals_.origin_ns, late_by_answers_);
+  }
 }
 
 void Pacer::on_answer(Publisher&, std::int64_t took_ns) {
@@ -112,9 +124,10 @@ void Pacer::on_refused(Publisher& publisher) {
   retries_.push_back({&publisher, loop_.now_ns() - arrivals_.origin_ns + kRetryNs});
 }
 
-void Pacer::on_failed(Publisher&, std::string message) {
+void Pacer::on_failed(Publisher& publisher, std::string message) {
   if (first_error_.empty()) first_error_ = std::move(message);
   ++failed_;
+  audience_.on_publisher_failed(publisher);
 }
 
 std::int64_t Pacer::outstanding() const {
@@ -129,25 +142,26 @@ std::uint64_t Pacer::first_number(std::uint32_t publisher, std::uint32_t topic) 
 }
 
 void Pacer::write_off(const Subscriber& subscriber) {
-  for (const auto& publisher : publishers_) {
-    const std::uint32_t index = publisher->index();
+  for (const Sender& sender : senders_) {
+    const std::uint32_t index = sender.publisher->index();
     const std::uint64_t first = first_number(index, subscriber.topic());
-    const std::uint32_t expected = schedule_.count(sent_[index], first);
+    const std::uint32_t expected = schedule_.count(sender.sent, first);
     const std::uint32_t got = subscriber.checker().next(index);
     if (expected > got) written_off_ += expected - got;
   }
 }
 
-std::uint64_t Pacer::never_arrived() const {
+std::uint64_t Pacer::never_arrived(const Fleet& fleet) const {
   std::uint64_t total = 0;
   std::vector<std::uint32_t> expected(options_.topics);
-  for (const auto& publisher : publishers_) {
-    const std::uint32_t index = publisher->index();
+  for (const Sender& sender : senders_) {
+    const std::uint32_t index = sender.publisher->index();
     std::ranges::fill(expected, 0);
     for (std::uint64_t number = 0; number < schedule_.round(); ++number) {
-      expected[schedule_.topic(index, number)] = schedule_.count(publisher->answered(), number);
+      expected[schedule_.topic(index, number)] =
+          schedule_.count(sender.publisher->answered(), number);
     }
-    for (const auto& subscriber : fleet_.members()) {
+    for (const auto& subscriber : fleet.members()) {
       if (subscriber->slow() || !subscriber->counted()) continue;
       const std::uint32_t got = subscriber->checker().next(index);
       if (expected[subscriber->topic()] > got) total += expected[subscriber->topic()] - got;

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,19 +24,41 @@
 #include "tools/ringload/loop.h"
 #include "tools/ringload/options.h"
 #include "tools/ringload/publisher.h"
+#include "tools/ringload/ramp.h"
 #include "tools/ringload/schedule.h"
 
 namespace ringcast::load {
 
+// How many get an event, as far as the pacer has to know.
+class Audience {
+ public:
+  virtual std::uint32_t readers(std::uint32_t topic) const = 0;
+  virtual double readers_per_topic() const = 0;
+  // A publisher that had been connected, or not, has failed.
+  virtual void on_publisher_failed(const Publisher&) {}
+
+ protected:
+  ~Audience() = default;
+};
+
 class Pacer final : public PublisherOwner {
  public:
   static constexpr std::int64_t kLateNs = 1'000'000;
+  using Make = std::function<std::unique_ptr<Publisher>(PublisherOwner&, std::uint32_t index)>;
+  struct Setup {
+    const Options& options;
+    std::uint32_t topics;
+    double ramp;  // connects/s; 0: no limit
+  };
 
-  Pacer(const Options& options, const Address& address, Loop& loop, Arrivals& arrivals,
-        Fleet& fleet);
+  // All references must outlive it.
+  Pacer(const Setup& setup, Loop& loop, Arrivals& arrivals, Audience& audience, const Make& make);
 
-  void connect();
-  bool settled() const { return connected_ + failed_ >= publishers_.size(); }
+  // Starts connecting what is due; call it every turn until settled().
+  void connect(std::int64_t now_ns);
+  std::int64_t next_connect_ns() const { return ramp_.next_ns(); }
+  bool settled() const { return connected_ + failed_ >= senders_.size(); }
+  std::size_t connected() const { return connected_; }
 
   // Times are ns since the start of the run.
   void start(std::int64_t now_ns);
@@ -53,8 +76,11 @@ class Pacer final : public PublisherOwner {
   }
   // Deliveries still to come.
   std::int64_t outstanding() const;
-  // Events that no subscriber has got, as far as the end of the run tells.
-  std::uint64_t never_arrived() const;
+  // Deliveries that no subscriber will ever get.
+  void write_off(std::uint64_t deliveries) { written_off_ += deliveries; }
+  void write_off(const Subscriber& subscriber);
+  // Deliveries of answered events that have not come, as far as the end of the run tells.
+  std::uint64_t never_arrived(const Fleet& fleet) const;
 
   const Histogram& publish_latency() const { return publish_latency_; }
   void clear_latency() { publish_latency_.clear(); }
@@ -71,6 +97,13 @@ class Pacer final : public PublisherOwner {
     Publisher* publisher;
     std::int64_t at_ns;
   };
+  struct Sender {
+    std::unique_ptr<Publisher> publisher;
+    std::uint64_t sent = 0;
+    std::uint64_t due = 0;  // open loop
+    bool connected = false;
+    bool queued = false;  // closed loop: in free_
+  };
 
   void on_free(Publisher& publisher) override;
   void on_answer(Publisher& publisher, std::int64_t took_ns) override;
@@ -79,21 +112,20 @@ class Pacer final : public PublisherOwner {
 
   void step_open(std::int64_t now_ns);
   void step_closed(std::int64_t now_ns);
-  void send(Publisher& publisher, std::int64_t now_ns, std::uint64_t& late);
+  void send(Sender& sender, std::int64_t now_ns, std::uint64_t& late);
+  void queue(Sender& sender);
   std::int64_t intended_ns(std::uint64_t event) const;
-  void write_off(const Subscriber& subscriber);
   std::uint64_t first_number(std::uint32_t publisher, std::uint32_t topic) const;
 
   const Options& options_;
   Loop& loop_;
   Arrivals& arrivals_;
-  Fleet& fleet_;
+  Audience& audience_;
   Schedule schedule_;
+  Ramp ramp_;
   std::vector<std::string> topics_;
-  std::vector<std::unique_ptr<Publisher>> publishers_;
-  std::vector<std::uint64_t> sent_;  // per publisher: its events sent
-  std::vector<std::uint64_t> due_;   // per publisher: its events due (open loop)
-  std::deque<Publisher*> free_;      // closed loop
+  std::vector<Sender> senders_;
+  std::deque<Sender*> free_;  // closed loop
   std::deque<Retry> retries_;
   Phase phase_ = Phase::connecting;
   std::int64_t start_ns_ = 0;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "tools/ringload/address.h"
 #include "tools/ringload/options.h"
 #include "tools/ringload/stamp.h"
 
@@ -18,7 +19,7 @@ class Publisher;
 // Who decides when publishers send.
 class PublisherOwner {
  public:
-  virtual void on_free(Publisher& publisher) = 0;  // can take an event, where it could not before
+  virtual void on_free(Publisher& publisher) = 0;  // may be able to take an event now
   virtual void on_answer(Publisher& publisher, std::int64_t took_ns) = 0;
   virtual void on_refused(Publisher& publisher) = 0;  // wants retry() in a while
   virtual void on_failed(Publisher& publisher, std::string message) = 0;
@@ -35,14 +36,15 @@ class Publisher {
   Publisher(const Publisher&) = delete;
   Publisher& operator=(const Publisher&) = delete;
 
-  virtual void start() = 0;
+  virtual void start(const SocketOptions& socket) = 0;
   // Whether publish() may be called.
   virtual bool free() const = 0;
   virtual void publish(std::string_view topic, const StampCodec& codec, const Stamp& stamp) = 0;
-  virtual void retry() = 0;
+  virtual void retry() {}  // only for those who call on_refused()
 
   std::uint32_t index() const { return index_; }
   std::uint64_t answered() const { return answered_; }  // accepted by the server
+  std::size_t unanswered() const { return sent_at_.size(); }
 
  protected:
   PublisherOwner& owner() const { return owner_; }

@@ -19,6 +19,18 @@ std::string_view name_of(Mode mode) {
   return "idle";
 }
 
+std::string_view name_of(Kind kind) {
+  switch (kind) {
+    case Kind::echo:
+      return "echo";
+    case Kind::control:
+      return "control";
+    case Kind::fan_out:
+      break;
+  }
+  return "fan_out";
+}
+
 std::string quoted(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -69,10 +81,23 @@ std::string plural(std::uint64_t count, std::string_view noun) {
 }
 
 std::string headline(const Options& options, const Report& report) {
-  std::string text = fmt::format("{} at {}: ", options.target.name, options.target.host_header());
+  std::string text = fmt::format("{} at {}", options.target.name, options.target.host_header());
+  if (options.transport == Transport::ws) text += " over WebSocket";
+  text += ": ";
   if (options.mode == Mode::closed) text += fmt::format("window {}, ", options.window);
-  if (options.mode == Mode::open) text += fmt::format("{} events/s, ", with_commas(options.rate));
+  if (options.mode == Mode::open) {
+    text += fmt::format("{} {}/s, ", with_commas(options.rate),
+                        options.kind == Kind::fan_out ? "events" : "round trips");
+  }
   if (options.mode == Mode::idle) text += "idle, ";
+  if (options.kind == Kind::echo) {
+    return text + fmt::format("echo of {} bytes on {}\n", options.size,
+                              plural(report.subscribers_ready, "connection"));
+  }
+  if (options.kind == Kind::control) {
+    return text + fmt::format("commands of {} in {}\n", plural(report.subscribers_ready, "caller"),
+                              plural(options.topics, "session"));
+  }
   text += plural(report.subscribers_ready, "subscriber");
   if (options.slow_readers != 0) {
     text += fmt::format(" (and {} that never read)", options.slow_readers);
@@ -82,6 +107,29 @@ std::string headline(const Options& options, const Report& report) {
                         plural(options.topics, "topic"), options.size);
   }
   return text + "\n";
+}
+
+std::string fan_out_text(const Report& report) {
+  std::string out = fmt::format("  deliveries   {}/s ({} in {:.2f} s), {} events/s\n",
+                                with_commas(report.deliveries_per_s()),
+                                with_commas(static_cast<double>(report.delivered)), report.seconds,
+                                with_commas(report.events_per_s()));
+  out += fmt::format("  latency      {}\n", text_of(report.latency));
+  out += fmt::format("  publishing   {}\n", text_of(report.publish_latency));
+  out += fmt::format("  correctness  lost {}, duplicates {}, out of order {}, gap events {}\n",
+                     report.lost, report.duplicates, report.out_of_order, report.gaps);
+  return out;
+}
+
+std::string round_trips_text(const Options& options, const Report& report) {
+  std::string out =
+      fmt::format("  round trips  {}/s ({} in {:.2f} s)\n", with_commas(report.deliveries_per_s()),
+                  with_commas(static_cast<double>(report.delivered)), report.seconds);
+  out += fmt::format("  latency      {}\n", text_of(report.latency));
+  out += fmt::format("  correctness  lost {}, duplicates {}, out of order {}", report.lost,
+                     report.duplicates, report.out_of_order);
+  if (options.kind == Kind::echo) out += fmt::format(", altered {}", report.altered);
+  return out + "\n";
 }
 
 }  // namespace
@@ -115,18 +163,22 @@ std::string to_json(const Options& options, const Report& report) {
     warnings += quoted(warning);
   }
   std::string out = fmt::format(
-      R"({{"target":{},"mode":{},"subscribers":{},"publishers":{},"topics":{},"size":{},)"
+      R"({{"target":{},"transport":{},"kind":{},"mode":{},"subscribers":{},"publishers":{},)"
+      R"("topics":{},"size":{},)"
       R"("rate":{},"window":{},"slow_readers":{},)",
-      quoted(options.target.name), quoted(name_of(options.mode)), report.subscribers_ready,
+      quoted(options.target.name), options.transport == Transport::ws ? R"("ws")" : R"("sse")",
+      quoted(name_of(options.kind)), quoted(name_of(options.mode)), report.subscribers_ready,
       options.mode == Mode::idle ? 0 : options.publishers, options.topics, options.size,
       options.mode == Mode::open ? fmt::format("{}", options.rate) : "null",
       options.mode == Mode::closed ? fmt::format("{}", options.window) : "null",
       options.slow_readers);
   out += fmt::format(
       R"("seconds":{:.6f},"published":{},"delivered":{},"deliveries_per_s":{:.1f},)"
-      R"("events_per_s":{:.1f},"lost":{},"duplicates":{},"out_of_order":{},"gaps":{},)",
+      R"("events_per_s":{:.1f},"lost":{},"duplicates":{},"out_of_order":{},"altered":{},)"
+      R"("foreign":{},"gaps":{},)",
       report.seconds, report.published, report.delivered, report.deliveries_per_s(),
-      report.events_per_s(), report.lost, report.duplicates, report.out_of_order, report.gaps);
+      report.events_per_s(), report.lost, report.duplicates, report.out_of_order, report.altered,
+      report.foreign, report.gaps);
   out += fmt::format(R"("latency_us":{},"publish_us":{},"server":{},)", json_of(report.latency),
                      json_of(report.publish_latency), server_json(report));
   out += fmt::format(R"("client":{{"cpu_s":{:.6f},"cpu_share":{:.4f},"cpu_ns_per_delivery":{:.1f},)"
@@ -145,31 +197,26 @@ std::string to_json(const Options& options, const Report& report) {
 
 std::string to_text(const Options& options, const Report& report) {
   std::string out = headline(options, report);
+  const std::string_view unit = options.kind == Kind::fan_out ? "delivery" : "round trip";
   if (options.mode != Mode::idle) {
-    out += fmt::format("  deliveries   {}/s ({} in {:.2f} s), {} events/s\n",
-                       with_commas(report.deliveries_per_s()),
-                       with_commas(static_cast<double>(report.delivered)), report.seconds,
-                       with_commas(report.events_per_s()));
-    out += fmt::format("  latency      {}\n", text_of(report.latency));
-    out += fmt::format("  publishing   {}\n", text_of(report.publish_latency));
-    out += fmt::format("  correctness  lost {}, duplicates {}, out of order {}, gap events {}\n",
-                       report.lost, report.duplicates, report.out_of_order, report.gaps);
+    out += options.kind == Kind::fan_out ? fan_out_text(report) : round_trips_text(options, report);
   }
   if (report.server_known) {
     out += fmt::format("  server       {:.0f} % of a core",
                        100 * report.server_cpu_s / report.seconds);
     if (report.delivered != 0) {
-      out += fmt::format(", {:.0f} ns per delivery", report.server_ns_per_delivery());
+      out += fmt::format(", {:.0f} ns per {}", report.server_ns_per_delivery(), unit);
     }
-    out += fmt::format(", memory {}, {} per subscriber\n",
+    out += fmt::format(", memory {}, {} per {}\n",
                        human_bytes(static_cast<double>(report.server_rss_bytes)),
-                       human_bytes(report.bytes_per_subscriber));
+                       human_bytes(report.bytes_per_subscriber),
+                       options.kind == Kind::fan_out ? "subscriber" : "connection");
   }
   out += fmt::format("  client       {:.0f} % of a core", 100 * report.client_share());
   if (report.delivered != 0) {
-    out += fmt::format(
-        ", {:.0f} ns per delivery, {:.1f} deliveries per receive", report.client_ns_per_delivery(),
-        static_cast<double>(report.delivered) / static_cast<double>(report.receives));
+    out +=
+        fmt::format(", {:.0f} ns per {}, {:.1f} per receive", report.client_ns_per_delivery(), unit,
+                    static_cast<double>(report.delivered) / static_cast<double>(report.receives));
   }
   out += "\n";
   for (const std::string& warning : report.warnings) out += "  warning: " + warning + "\n";

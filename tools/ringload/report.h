@@ -1,8 +1,11 @@
 // The result of a run, for people and for programs.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tools/ringload/options.h"
@@ -36,6 +39,8 @@ struct Report {
   std::uint64_t lost = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t out_of_order = 0;
+  std::uint64_t altered = 0;  // echoes that were not what was sent
+  std::uint64_t foreign = 0;  // messages that answered nothing
   std::uint64_t gaps = 0;
   std::uint64_t refused = 0;
   std::uint64_t unsent = 0;  // due, never sent
@@ -60,7 +65,11 @@ struct Report {
   double client_ns_per_delivery() const { return per_delivery(client_cpu_s); }
   double client_share() const { return seconds > 0 ? client_cpu_s / seconds : 0; }
   bool client_bound() const { return client_share() > 0.9; }
-  bool correct() const { return lost == 0 && duplicates == 0 && out_of_order == 0; }
+  bool correct() const { return lost == 0 && duplicates == 0 && out_of_order == 0 && altered == 0; }
+  template <class... Args>
+  void warn(fmt::format_string<Args...> text, Args&&... args) {
+    warnings.push_back(fmt::format(text, std::forward<Args>(args)...));
+  }
 
  private:
   double per_second(std::uint64_t count) const {

@@ -9,6 +9,9 @@
 #include <cstdio>
 #include <random>
 
+#include "tools/ringload/fan_out.h"
+#include "tools/ringload/round_trips.h"
+
 namespace ringcast::load {
 namespace {
 
@@ -46,6 +49,14 @@ LatencySummary summarise(const Histogram& histogram) {
           .count = histogram.count()};
 }
 
+std::unique_ptr<Workload> make_workload(const Options& options, const Address& address, Loop& loop,
+                                        Arrivals& arrivals) {
+  if (options.kind == Kind::fan_out) {
+    return std::make_unique<FanOut>(options, address, loop, arrivals);
+  }
+  return std::make_unique<RoundTrips>(options, address, loop, arrivals);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Run>> Run::create(const Options& options) {
@@ -63,7 +74,8 @@ Result<std::unique_ptr<Run>> Run::create(const Options& options) {
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
   const auto address = resolve(options.target.host, options.target.port);
   if (!address) return std::unexpected(address.error());
-  auto loop = Loop::create(std::size_t{options.subscribers} + options.slow_readers);
+  const std::size_t subscribers = std::size_t{options.subscribers} + options.slow_readers;
+  auto loop = Loop::create(options.kind == Kind::fan_out ? subscribers : options.publishers);
   if (!loop) return std::unexpected(loop.error());
   return std::unique_ptr<Run>(new Run(options, *address, std::move(*loop)));
 }
@@ -73,8 +85,8 @@ Run::Run(const Options& options, const Address& address, std::unique_ptr<Loop> l
       address_(address),
       loop_(std::move(loop)),
       arrivals_(random_run(), options.size),
-      fleet_(options, address_, *loop_, arrivals_),
-      pacer_(options, address_, *loop_, arrivals_, fleet_),
+      workload_(make_workload(options, address_, *loop_, arrivals_)),
+      members_(options.kind == Kind::fan_out ? "subscribers" : "connections"),
       progress_(!options.quiet && isatty(STDERR_FILENO) != 0) {
   arrivals_.origin_ns = loop_->clock_ns();
 }
@@ -93,50 +105,36 @@ Result<Report> Run::run() {
 }
 
 Result<void> Run::connect() {
-  pacer_.connect();
   std::size_t seen = 0;
   std::int64_t quiet_since_ns = now_ns();
-  while (!fleet_.settled() || !pacer_.settled()) {
+  while (!workload_->settled()) {
     const std::int64_t now = now_ns();
-    fleet_.ramp(now);
-    const std::int64_t next = fleet_.next_start_ns();
+    workload_->connect(now);
+    const std::int64_t next = workload_->next_connect_ns();
     turn(next < 0 ? now + kTickNs : next);
-    if (auto alive = check_alive(); !alive) return alive;
-    if (fleet_.ready() + fleet_.failed() != seen) {
-      seen = fleet_.ready() + fleet_.failed();
+    if (interrupted) return fail("interrupted", "Interrupted before anything was measured.");
+    if (auto useful = workload_->check(); !useful) return useful;
+    if (workload_->connected() != seen) {
+      seen = workload_->connected();
       quiet_since_ns = now;
     } else if (now - quiet_since_ns > kConnectQuietNs) {
       return fail("cannot_connect",
-                  fmt::format("{} of {} subscribers are connected, and the server has accepted no "
-                              "more for {} s.",
-                              fleet_.ready(), fleet_.size(), kConnectQuietNs / kSecondNs));
+                  fmt::format("{} of {} {} are connected, and the server has accepted no more for "
+                              "{} s.",
+                              workload_->members(), workload_->size(), members_,
+                              kConnectQuietNs / kSecondNs));
     }
   }
   turn_until(now_ns() + kSettleNs);
   return {};
 }
 
-Result<void> Run::check_alive() const {
-  if (interrupted) return fail("interrupted", "Interrupted before anything was measured.");
-  const std::string where = options_.target.host_header();
-  // One in a thousand may fail: a server's limits are worth a measurement too.
-  if (fleet_.failed() != 0 && fleet_.ready() == 0) {
-    return fail("subscribe_failed",
-                fmt::format("Cannot subscribe at {}: {}.", where, fleet_.first_error()));
-  }
-  if (pacer_.failed() != 0) {
-    return fail("publish_failed",
-                fmt::format("Cannot publish at {}: {}.", where, pacer_.first_error()));
-  }
-  return {};
-}
-
 // One turn that lasts no longer than until `until_ns`.
 void Run::turn(std::int64_t until_ns) {
   const std::int64_t now = now_ns();
-  pacer_.step(now);
+  pacer().step(now);
   std::int64_t wake = std::min(until_ns, now + kTickNs);
-  const std::int64_t due = pacer_.next_ns();
+  const std::int64_t due = pacer().next_ns();
   if (due >= 0) wake = std::min(wake, due);
   const std::int64_t wait = wake - now;
   const bool exact = wake == due;
@@ -151,7 +149,7 @@ void Run::turn(std::int64_t until_ns) {
 
 void Run::turn_until(std::int64_t until_ns) {
   const auto hopeless = [this] {
-    return options_.mode != Mode::idle && pacer_.failed() == options_.publishers;
+    return options_.mode != Mode::idle && pacer().failed() == options_.publishers;
   };
   while (now_ns() < until_ns && !interrupted && !hopeless()) turn(until_ns);
 }
@@ -162,17 +160,19 @@ Result<void> Run::load(Report& report) {
   const std::int64_t until = from + to_ns(options_.time_s);
   arrivals_.measure_from_ns = from;
   arrivals_.measure_until_ns = until;
-  if (options_.mode != Mode::idle) pacer_.start(start);
+  if (options_.mode != Mode::idle) pacer().start(start);
   turn_until(from);
-  pacer_.clear_latency();
+  pacer().clear_latency();
   const Sample first = sample();
   turn_until(until);
   const Sample last = sample();
-  report.publish_latency = summarise(pacer_.publish_latency());
-  pacer_.stop();
-  if (pacer_.failed() == options_.publishers && options_.mode != Mode::idle) {
+  report.publish_latency = summarise(pacer().publish_latency());
+  pacer().stop();
+  if (pacer().failed() == options_.publishers && options_.mode != Mode::idle) {
     return fail("publish_failed",
-                fmt::format("All publishers have failed: {}.", pacer_.first_error()));
+                fmt::format("All {} have failed: {}.",
+                            options_.kind == Kind::fan_out ? "publishers" : "connections",
+                            pacer().first_error()));
   }
   drain();
   fill(report, first, last);
@@ -184,7 +184,7 @@ void Run::drain() {
   std::int64_t quiet_since = now_ns();
   std::uint64_t bytes = arrivals_.bytes;
   while (now_ns() < end) {
-    if (pacer_.outstanding() <= 0 && pacer_.all_answered() && pacer_.unsent() == 0) break;
+    if (pacer().outstanding() <= 0 && pacer().all_answered() && pacer().unsent() == 0) break;
     turn(now_ns() + kTickNs);
     if (arrivals_.bytes != bytes) {
       bytes = arrivals_.bytes;
@@ -199,11 +199,12 @@ void Run::show_progress() {
   const std::int64_t now = now_ns();
   const std::uint64_t delivered = arrivals_.totals.delivered;
   const double since_s = static_cast<double>(now - (next_progress_ns_ - kProgressNs)) / 1e9;
-  if (!fleet_.settled()) {
-    fmt::print(stderr, "\r\033[K{} of {} subscribers", fleet_.ready(), fleet_.size());
+  if (!workload_->settled()) {
+    fmt::print(stderr, "\r\033[K{} of {} {}", workload_->members(), workload_->size(), members_);
   } else {
-    fmt::print(stderr, "\r\033[K{} deliveries/s, p99 {}",
+    fmt::print(stderr, "\r\033[K{} {}/s, p99 {}",
                with_commas(static_cast<double>(delivered - shown_delivered_) / since_s),
+               options_.kind == Kind::fan_out ? "deliveries" : "round trips",
                human_us(static_cast<double>(arrivals_.latency.percentile_ns(0.99)) / 1000));
   }
   std::fflush(stderr);
@@ -215,7 +216,7 @@ Run::Sample Run::sample() const {
   CpuTime own = own_cpu_time();
   own.ran_ns -= waiting_cpu_ns_;
   return {.at_ns = now_ns(),
-          .answered = pacer_.answered(),
+          .answered = pacer().answered(),
           .delivered = arrivals_.totals.delivered,
           .receives = arrivals_.receives,
           .server = cpu_time(options_.server_pids),
@@ -241,59 +242,49 @@ void Run::fill(Report& report, const Sample& from, const Sample& to) const {
         static_cast<double>(to.ticks.steal - from.ticks.steal) / static_cast<double>(ticks);
   }
 
-  report.lost = arrivals_.totals.missing + pacer_.never_arrived();
+  workload_->fill(report);
   report.duplicates = arrivals_.totals.duplicates;
   report.out_of_order = arrivals_.totals.out_of_order;
   report.gaps = arrivals_.gaps;
-  report.refused = pacer_.refused();
-  report.unsent = pacer_.unsent();
-  report.subscribers_ready = static_cast<std::uint32_t>(fleet_.ready() - fleet_.slow_ready());
-  report.subscribers_failed = static_cast<std::uint32_t>(fleet_.failed());
-  report.subscribers_lost = static_cast<std::uint32_t>(fleet_.lost());
-  report.publishers_failed = static_cast<std::uint32_t>(pacer_.failed());
+  report.refused = pacer().refused();
+  report.unsent = pacer().unsent();
+  report.publishers_failed = static_cast<std::uint32_t>(pacer().failed());
   report.latency = summarise(arrivals_.latency);
 
   const Memory now = memory(options_.server_pids);
   report.server_rss_bytes = now.rss_bytes;
   report.server_anon_bytes = now.anon_bytes;
-  if (fleet_.ready() != 0) {
+  if (workload_->members() != 0) {
     report.bytes_per_subscriber = (static_cast<double>(memory_connected_.anon_bytes) -
                                    static_cast<double>(memory_before_.anon_bytes)) /
-                                  static_cast<double>(fleet_.ready());
+                                  static_cast<double>(workload_->members());
   }
 }
 
 void Run::warn(Report& report) const {
-  const auto add = [&report]<class... Args>(fmt::format_string<Args...> text, Args&&... args) {
-    report.warnings.push_back(fmt::format(text, std::forward<Args>(args)...));
-  };
-  if (interrupted) add("interrupted; the figures are of what was measured until then");
-  if (fleet_.failed() != 0) {
-    add("{} of {} subscribers failed: {}", fleet_.failed(), fleet_.size(), fleet_.first_error());
+  if (interrupted) {
+    report.warn("interrupted; the figures are of what was measured until then");
   }
-  if (fleet_.lost() != 0) {
-    add("{} subscribers were cut off: {}", fleet_.lost(), fleet_.first_error());
-  }
-  if (pacer_.failed() != 0) {
-    add("{} publishers failed: {}", pacer_.failed(), pacer_.first_error());
-  }
-  if (pacer_.refused() != 0) add("{} publish requests got 429 or 503", pacer_.refused());
+  workload_->warn(report);
   if (report.client_bound()) {
-    add("the client is the bottleneck ({:.0f} % of its core): the server can do more",
-        100 * report.client_share());
+    report.warn("the client is the bottleneck ({:.0f} % of its core): the server can do more",
+                100 * report.client_share());
   }
-  if (pacer_.late_by_us() * 100 > pacer_.published()) {
-    add("{} of {} events were sent more than 1 ms late because the client did not get to it",
-        pacer_.late_by_us(), pacer_.published());
+  if (pacer().late_by_us() * 100 > pacer().published()) {
+    report.warn(
+        "{} of {} events were sent more than 1 ms late because the client did not get to it",
+        pacer().late_by_us(), pacer().published());
   }
-  if (pacer_.late_by_answers() * 100 > pacer_.published()) {
-    add("{} of {} events were sent more than 1 ms late because their publisher still waited for an "
+  if (pacer().late_by_answers() * 100 > pacer().published()) {
+    report.warn(
+        "{} of {} events were sent more than 1 ms late because their publisher still waited for an "
         "answer (their latency counts from the intended time); more --publishers or --pipeline "
         "separate the two",
-        pacer_.late_by_answers(), pacer_.published());
+        pacer().late_by_answers(), pacer().published());
   }
   if (report.netdev_dropped != 0) {
-    add("the kernel dropped {} packets before the sockets (netdev backlog): latencies include "
+    report.warn(
+        "the kernel dropped {} packets before the sockets (netdev backlog): latencies include "
         "TCP's "
         "retransmissions; --raise-backlog helps",
         report.netdev_dropped);
@@ -301,23 +292,25 @@ void Run::warn(Report& report) const {
   const int backlog = Backlog::limit();
   const std::int64_t wanted = std::int64_t{2} * options_.subscribers;
   if (backlog >= 0 && backlog < wanted && options_.mode != Mode::idle) {
-    add("net.core.netdev_max_backlog is {}, below two packets per subscriber ({})", backlog,
-        wanted);
+    report.warn("net.core.netdev_max_backlog is {}, below two packets per subscriber ({})", backlog,
+                wanted);
   }
-  if (pacer_.unsent() != 0) {
-    add("{} events that were due were never sent: the publishers cannot keep up, and the latencies "
+  if (pacer().unsent() != 0) {
+    report.warn(
+        "{} events that were due were never sent: the publishers cannot keep up, and the latencies "
         "lack what these would have added",
-        pacer_.unsent());
+        pacer().unsent());
   }
   const double disturbed_s = std::max(report.client_waited_s, report.server_waited_s);
   if (disturbed_s > 0.05 * report.seconds) {
-    add("other processes had the cores while the client ({:.0f} % of the time) or the server "
+    report.warn(
+        "other processes had the cores while the client ({:.0f} % of the time) or the server "
         "({:.0f} %) were ready to run: the figures are of a busy machine",
         100 * report.client_waited_s / report.seconds,
         100 * report.server_waited_s / report.seconds);
   }
   if (report.steal_share > 0.01) {
-    add("{:.1f} % of the machine's time was taken by its host", 100 * report.steal_share);
+    report.warn("{:.1f} % of the machine's time was taken by its host", 100 * report.steal_share);
   }
 }
 

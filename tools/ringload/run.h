@@ -8,15 +8,16 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
+#include <utility>
 
 #include "core/result.h"
 #include "tools/ringload/arrivals.h"
-#include "tools/ringload/fleet.h"
 #include "tools/ringload/loop.h"
 #include "tools/ringload/machine.h"
 #include "tools/ringload/options.h"
-#include "tools/ringload/pacer.h"
 #include "tools/ringload/report.h"
+#include "tools/ringload/workload.h"
 
 namespace ringcast::load {
 
@@ -25,7 +26,7 @@ class Run {
   // `options` must outlive the run.
   static Result<std::unique_ptr<Run>> create(const Options& options);
 
-  // Errors: cannot_connect, subscribe_failed, publish_failed, server_stalled, interrupted. What
+  // Errors: cannot_connect, subscribe_failed, publish_failed, call_failed, interrupted. What
   // went wrong for a part only is in the report's warnings.
   Result<Report> run();
 
@@ -50,20 +51,21 @@ class Run {
   Result<void> load(Report& report);
   void turn(std::int64_t until_ns);
   void turn_until(std::int64_t until_ns);
-  Result<void> check_alive() const;
   void drain();
   void show_progress();
   Sample sample() const;
   void fill(Report& report, const Sample& from, const Sample& to) const;
   void warn(Report& report) const;
+  Pacer& pacer() { return workload_->pacer(); }
+  const Pacer& pacer() const { return std::as_const(*workload_).pacer(); }
   std::int64_t now_ns() const { return loop_->clock_ns() - arrivals_.origin_ns; }
 
   const Options& options_;
   Address address_;
   std::unique_ptr<Loop> loop_;
   Arrivals arrivals_;
-  Fleet fleet_;
-  Pacer pacer_;
+  std::unique_ptr<Workload> workload_;
+  std::string_view members_;  // what they are called
   Memory memory_before_;
   Memory memory_connected_;
   bool progress_ = false;

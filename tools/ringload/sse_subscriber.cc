@@ -11,7 +11,9 @@ namespace ringcast::load {
 
 void SseSubscriber::on_connected() {
   phase_ = Phase::asking;
-  fleet().render_request(topic(), text_);
+  const Options& options = fleet().options();
+  const std::string name = fleet().topic_name(topic());
+  render_subscribe(options.target, {.topic = name, .event = options.event}, text_);
   send(text_);
 }
 

@@ -93,4 +93,22 @@ class StampCodec {
   std::uint64_t end_ = 0;  // the last 8 bytes, less the two digits of the time
 };
 
+// Finds the stamps of texts that mostly look alike: expects one where the text before had it.
+class StampFinder {
+ public:
+  // False if there is none of this run.
+  bool find(const StampCodec& codec, std::string_view text, Stamp& stamp) {
+    if (text.size() >= at_ + kStampBytes && codec.read(text.data() + at_, stamp)) [[likely]] {
+      return true;
+    }
+    const auto at = codec.find(text);
+    if (!at) return false;
+    at_ = *at;
+    return codec.read(text.data() + at_, stamp);
+  }
+
+ private:
+  std::size_t at_ = 0;
+};
+
 }  // namespace ringcast::load

@@ -45,8 +45,16 @@ class Section {
       into.emplace_back(header.first.Scalar(), header.second.Scalar());
     }
   }
+  // A text with {ref} in it, once.
+  void read_with_ref(const char* key, std::string& into) {
+    read(key, into);
+    const std::size_t at = into.find(kRef);
+    if (at == std::string::npos || into.find(kRef, at + 1) != std::string::npos) {
+      complain(child(key), fmt::format("`{}` must contain {} once", key, kRef));
+    }
+  }
   YAML::Node child(const char* key) {
-    known_.emplace_back(key);
+    if (std::ranges::find(known_, key) == known_.end()) known_.emplace_back(key);
     return node_ && node_.IsMap() ? YAML::Node(std::as_const(node_)[key])
                                   : YAML::Node(YAML::NodeType::Undefined);
   }
@@ -75,6 +83,35 @@ class Section {
   std::string& error_;
   std::vector<std::string> known_;
 };
+
+void read_control(Section& ws, std::string& error, WsControl& control) {
+  Section section(ws.child("control"), "control", error);
+  section.read("caller_path", control.caller_path);
+  section.read_with_ref("command", control.command);
+  section.read("worker_path", control.worker_path);
+  section.read("worker_send", control.worker_send);
+  section.read("command_mark", control.command_mark);
+  section.read_with_ref("answer", control.answer);
+  section.read("answer_mark", control.answer_mark);
+  section.refuse_unknown();
+}
+
+void read_ws(Section& top, std::string& error, WsTarget& ws) {
+  Section section(top.child("ws"), "ws", error);
+  section.read("path", ws.path);
+  section.read("headers", ws.headers);
+  section.read("send", ws.send);
+  section.read("ready", ws.ready);
+  section.read("gap", ws.gap);
+  section.read("echo_path", ws.echo_path);
+  Section publish(section.child("publish"), "publish", error);
+  publish.read("path", ws.publish_path);
+  publish.read("message", ws.publish_message);
+  publish.read("answer", ws.publish_answer);
+  publish.refuse_unknown();
+  read_control(section, error, ws.control);
+  section.refuse_unknown();
+}
 
 void render_head(std::string_view method, std::string_view path, const Headers& headers,
                  const Target& target, const TemplateValues& values, std::string& out) {
@@ -107,7 +144,7 @@ void substitute(std::string_view text, const TemplateValues& values, std::string
       return true;
     };
     if (replace("{topic}", values.topic) || replace("{payload}", values.payload) ||
-        replace("{event}", values.event)) {
+        replace("{event}", values.event) || replace("{session}", values.session)) {
       continue;
     }
     out += '{';
@@ -170,6 +207,7 @@ Result<Target> target_from_yaml(std::string_view text, std::string_view file_nam
   publish.read("headers", target.publish_headers);
   publish.read("body", target.publish_body);
   publish.refuse_unknown();
+  read_ws(top, error, target.ws);
   top.refuse_unknown();
   if (error.empty()) return target;
   return fail("bad_target", fmt::format("{}:{}.", file_name, error));
@@ -186,6 +224,13 @@ Result<Target> target_from_file(const std::string& path) {
 void render_subscribe(const Target& target, const TemplateValues& values, std::string& out) {
   render_head("GET", target.subscribe_path, target.subscribe_headers, target, values, out);
   out += "\r\n";
+}
+
+void render_handshake(const Target& target, std::string_view path, const TemplateValues& values,
+                      std::string& out) {
+  render_head("GET", path, target.ws.headers, target, values, out);
+  out += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n";
+  out += fmt::format("Sec-WebSocket-Key: {}\r\n\r\n", kWebSocketKey);
 }
 
 void render_publish(const Target& target, const TemplateValues& values, std::string& out) {

@@ -1,8 +1,8 @@
 // What is put under load: where it listens, and how one subscribes and publishes there.
 //
-// The texts of a target may contain {topic}, {payload} and {event}, which are substituted per
-// request; a name in braces that is none of these stays as it is (JSON bodies have braces of their
-// own).
+// The texts of a target may contain {topic}, {payload}, {event} and {session}, which are
+// substituted per request; a name in braces that is none of these stays as it is (JSON bodies have
+// braces of their own).
 #pragma once
 
 #include <cstdint>
@@ -19,12 +19,42 @@ struct TemplateValues {
   std::string_view topic = {};
   std::string_view payload = {};
   std::string_view event = {};
+  std::string_view session = {};
 };
+
+// Stands for what tells a command and its answer from others (a stamp).
+inline constexpr std::string_view kRef = "{ref}";
 
 // Appends `text` to `out` with its placeholders substituted.
 void substitute(std::string_view text, const TemplateValues& values, std::string& out);
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
+
+// Commands that are answered by a worker behind the server. Messages are recognised by the stamp in
+// the place of {ref}, and by a text that they contain.
+struct WsControl {
+  std::string caller_path = "/ws/agent/{session}";
+  std::string command = R"({"action":"pause","ref":"{ref}"})";
+  std::string worker_path = "/ws?topic=control.{session}";
+  std::string worker_send = {};  // after the handshake; empty: nothing
+  std::string command_mark = "action";
+  std::string answer = R"({"type":"publish","topic":"control.{session}","event":"reply",)"
+                       R"("data":"{\"ref\":\"{ref}\",\"status\":\"paused\"}"})";
+  std::string answer_mark = "status";
+};
+
+struct WsTarget {
+  std::string path = "/ws?topic={topic}";
+  Headers headers = {};
+  std::string send = {};   // a message after the handshake; empty: the path says it all
+  std::string ready = {};  // in the message that says that the subscription stands; empty: no such
+  std::string gap = R"("event":"gap")";  // in a message that tells of missed events
+  std::string publish_path = {};         // empty: as `path`
+  std::string publish_message = {};      // empty: events are published over HTTP
+  std::string publish_answer = {};       // in the answer to each; empty: there is none
+  std::string echo_path = "/";
+  WsControl control = {};
+};
 
 struct Target {
   std::string name = "ringcast";
@@ -36,6 +66,7 @@ struct Target {
   std::string publish_path = "/api/events/{topic}";
   Headers publish_headers = {{"Content-Type", "text/plain"}};
   std::string publish_body = "{payload}";
+  WsTarget ws = {};
 
   std::string host_header() const;
 };
@@ -49,5 +80,12 @@ Result<Target> target_from_file(const std::string& path);
 // percent-encoding are up to the caller.
 void render_subscribe(const Target& target, const TemplateValues& values, std::string& out);
 void render_publish(const Target& target, const TemplateValues& values, std::string& out);
+
+// The opening handshake of a WebSocket (RFC 6455 §4.1). The key is the same for all, and so is what
+// the server must make of it.
+void render_handshake(const Target& target, std::string_view path, const TemplateValues& values,
+                      std::string& out);
+inline constexpr std::string_view kWebSocketKey = "dGhlIHNhbXBsZSBub25jZQ==";
+inline constexpr std::string_view kWebSocketAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 }  // namespace ringcast::load

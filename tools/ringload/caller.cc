@@ -1,0 +1,51 @@
+#include "tools/ringload/caller.h"
+
+namespace ringcast::load {
+
+Caller::Caller(PublisherOwner& owner, Loop& loop, std::size_t ring, const Options& options,
+               const Address& address, Arrivals& arrivals, CallTotals& totals, const CallText& text,
+               std::uint32_t index, std::uint32_t& next)
+    : Publisher(owner, options, index),
+      WsConnection(loop, ring),
+      address_(address),
+      arrivals_(arrivals),
+      totals_(totals),
+      text_(text),
+      frame_(text.before, text.after, text.opcode, mask()),
+      checker_(std::span(&next, 1)) {}
+
+void Caller::publish(std::string_view, const StampCodec& codec, const Stamp& stamp) {
+  sent_at_.push_back(loop().clock_ns());
+  const std::string_view frame = frame_.with(codec, stamp);
+  options().pipeline == 1 ? send_frame(frame) : write_frame(frame);
+}
+
+void Caller::on_data(const WsMessage& message) {
+  Stamp stamp;
+  const bool answers = stamps_.find(arrivals_.codec, message.payload, stamp) &&
+                       stamp.publisher == index() && message.payload.contains(text_.mark);
+  if (!answers) {
+    ++totals_.foreign;
+    return;
+  }
+  if (text_.comes_back && !is_whole(message)) ++totals_.altered;
+  const std::uint64_t before = arrivals_.totals.delivered;
+  checker_.take(0, stamp.sequence, arrivals_.totals);
+  if (arrivals_.totals.delivered == before || sent_at_.empty()) return;
+  arrivals_.record(stamp.intended_ns);
+  take_answer(loop().now_ns());
+  if (free()) owner().on_free(*this);
+}
+
+void Caller::on_written() {
+  if (free()) owner().on_free(*this);
+}
+
+bool Caller::is_whole(const WsMessage& message) const {
+  const std::string_view payload = message.payload;
+  return message.opcode == text_.opcode &&
+         payload.size() == text_.before.size() + kStampBytes + text_.after.size() &&
+         payload.starts_with(text_.before) && payload.ends_with(text_.after);
+}
+
+}  // namespace ringcast::load
