@@ -8,23 +8,30 @@
 namespace ringcast {
 namespace {
 
-// Bounds what a burst leaves behind on a core: 16 MiB.
-constexpr std::size_t kMostSpare = 1024;
-
+// Blocks of one size that are free. Their number bounds what a burst leaves behind on a core.
 struct Spare {
   std::vector<char*> blocks;
-  Spare() { blocks.reserve(kMostSpare); }
+  explicit Spare(std::size_t most) { blocks.reserve(most); }
   ~Spare() {
     for (char* block : blocks) ::operator delete(block);
   }
+  bool full() const { return blocks.size() == blocks.capacity(); }
 };
 
-thread_local Spare spare;
+thread_local Spare spare_usual(1024);  // 16 MiB
+thread_local Spare spare_large(128);   // 8 MiB
+
+// Null for sizes that come from the allocator.
+Spare* spare_of(std::size_t capacity) {
+  if (capacity == Buffer::kUsual) return &spare_usual;
+  return capacity == Buffer::kLarge ? &spare_large : nullptr;
+}
 
 char* allocate(std::size_t capacity) {
-  if (capacity == Buffer::kUsual && !spare.blocks.empty()) {
-    char* block = spare.blocks.back();
-    spare.blocks.pop_back();
+  Spare* const spare = spare_of(capacity);
+  if (spare != nullptr && !spare->blocks.empty()) {
+    char* block = spare->blocks.back();
+    spare->blocks.pop_back();
     return block;
   }
   char* const block = static_cast<char*>(::operator new(capacity + Buffer::kPadding));
@@ -33,8 +40,9 @@ char* allocate(std::size_t capacity) {
 }
 
 void free_block(char* block, std::size_t capacity) {
-  if (capacity == Buffer::kUsual && spare.blocks.size() < kMostSpare) {
-    spare.blocks.push_back(block);
+  Spare* const spare = spare_of(capacity);
+  if (spare != nullptr && !spare->full()) {
+    spare->blocks.push_back(block);
   } else {
     ::operator delete(block);
   }
@@ -44,7 +52,8 @@ void free_block(char* block, std::size_t capacity) {
 
 std::span<char> Buffer::room(std::size_t bytes) {
   if (size_ + bytes > capacity_) {
-    const std::size_t wanted = std::max({size_ + bytes, capacity_ * 2, kUsual});
+    std::size_t wanted = std::max({size_ + bytes, capacity_ * 2, kUsual});
+    if (wanted > kUsual) wanted = std::max(wanted, kLarge);
     char* const bigger = allocate(wanted);
     if (data_ != nullptr) {
       std::memcpy(bigger, data_, size_);

@@ -1,4 +1,4 @@
-// A growable byte buffer whose usual size comes from a per-core free list, so that a busy
+// A growable byte buffer whose first two sizes come from per-core free lists, so that a busy
 // connection takes and gives back the same memory and an idle one has none. What lies behind the
 // content is always readable for kPadding bytes, as simdjson wants it.
 #pragma once
@@ -14,6 +14,7 @@ class Buffer {
  public:
   static constexpr std::size_t kPadding = 64;
   static constexpr std::size_t kUsual = (16 << 10) + 512;  // a full head and what came with it
+  static constexpr std::size_t kLarge = (64 << 10) + 512;
 
   Buffer() = default;
   Buffer(Buffer&& other) noexcept

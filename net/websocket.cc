@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -13,9 +14,10 @@ namespace ringcast {
 namespace {
 
 constexpr std::int64_t kNsPerMs = 1'000'000;
-// Of the payload under way at least so much has to be due for receiving it straight into place;
-// less is cheaper together with what follows it.
-constexpr std::size_t kStraightBytes = 4096;
+// Whoever sends so much at once is likely to do so again: the next receive is into a buffer of our
+// own, which takes all of it in one go. It is held for a moment only if nothing comes.
+constexpr std::size_t kManyBytes = 4096;
+constexpr std::uint64_t kHoldMs = 100;
 // Sent at once, so that a slow peer's progress is seen.
 constexpr std::size_t kMostSendBytes = 256 << 10;
 
@@ -121,25 +123,48 @@ WebSocket::Taken WebSocket::end(WsMessage& message, std::uint16_t code, std::str
   return Taken::end;
 }
 
+// Receives more and feeds it to the reader. Gives the kernel's result, -ETIMEDOUT where nothing
+// came while a buffer was held for it.
+Task<std::int32_t> WebSocket::fill() {
+  // Of a large frame the rest goes straight into place.
+  const std::span<char> room = reader_.room();
+  if (room.size() >= Buffer::kLarge || (ahead_ == 0 && room.size() >= kManyBytes)) {
+    in_.release();
+    const std::int32_t result = co_await socket_.receive_into(room);
+    if (result > 0) reader_.filled(static_cast<std::size_t>(result));
+    co_return result;
+  }
+  in_.clear();
+  std::int32_t result = 0;
+  if (ahead_ > 0) {
+    const std::span<char> own = in_.room(ahead_);
+    result = co_await socket_.receive_into(own, after_ms(kHoldMs));
+    if (result > 0) in_.grown(static_cast<std::size_t>(result));
+    if (result == static_cast<std::int32_t>(own.size())) {
+      ahead_ = Buffer::kLarge;
+    } else if (result < static_cast<std::int32_t>(kManyBytes)) {
+      ahead_ = 0;
+    }
+  } else {
+    // Copied, so that the core has its buffer back whatever the program does now.
+    in_.release();
+    const Received received = co_await socket_.receive();
+    result = received.result();
+    in_.append(received.bytes());
+    if (result >= static_cast<std::int32_t>(kManyBytes)) ahead_ = Buffer::kUsual;
+  }
+  if (result > 0) reader_.feed(in_.bytes());
+  co_return result;
+}
+
 Task<bool> WebSocket::receive_more(WsMessage* message) {
   for (;;) {
     // Who does not read our pongs is not read from.
     co_await Send(*this, true);
-    in_.release();
-    const std::span<char> room = reader_.room();
     receiving_ = true;
-    std::int32_t result = 0;
-    if (room.size() >= kStraightBytes) {
-      result = co_await socket_.receive_into(room);
-      if (result > 0) reader_.filled(static_cast<std::size_t>(result));
-    } else {
-      // Copied, so that the core has its buffer back whatever the program does now.
-      const Received received = co_await socket_.receive();
-      result = received.result();
-      in_.append(received.bytes());
-      reader_.feed(in_.bytes());
-    }
+    const std::int32_t result = co_await fill();
     receiving_ = false;
+    if (result == -ETIMEDOUT) continue;
     if (result <= 0) {
       end(*message, ws_close::kAbnormal, {});
       co_return false;

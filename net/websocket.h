@@ -96,6 +96,7 @@ class WebSocket final : DrainListener, Timer {
   Taken take(WsMessage& message);
   Taken end(WsMessage& message, std::uint16_t code, std::string_view reason);
   Task<bool> receive_more(WsMessage* message);
+  Task<std::int32_t> fill();
 
   bool sendable() const { return !closing_ && !ended_ && !broken_; }
   bool has_room() const { return out_.size() + sending_.size() <= options_.max_unsent_bytes; }
@@ -125,6 +126,7 @@ class WebSocket final : DrainListener, Timer {
   List<Send> senders_;
   std::int64_t heard_ns_;       // when something came in last
   std::int64_t pinged_ns_ = 0;  // when a ping was sent last
+  std::size_t ahead_ = 0;       // bytes to receive at once in memory of our own; 0: in the core's
   std::uint16_t end_code_ = 0;
   bool compressed_ = false;
   bool receiving_ = false;
