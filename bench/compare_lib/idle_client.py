@@ -1,10 +1,9 @@
-"""Holds SSE subscriptions open and does nothing with them.
+"""Holds subscriptions open and does nothing with them.
 
-Usage: idle_client.py PORT PATH COUNT SOURCE_ADDRESS. Prints a JSON line once all are answered
-(or have
-failed), then one per line read from standard input, and ends at its end:
-{"open", "failed", "with_event", "error"}; with_event counts connections that got an event since
-the start.
+Usage: idle_client.py sse|ws PORT PATH COUNT SOURCE_ADDRESS MARK. Prints a JSON line once all are
+answered (or have failed), then one per line read from standard input, and ends at its end:
+{"open", "failed", "with_event", "error"}; with_event counts connections that got something with
+MARK in it since the start.
 """
 
 import errno
@@ -17,14 +16,28 @@ import time
 IP_BIND_ADDRESS_NO_PORT = 24
 WINDOW = 256
 PATIENCE_S = 60
+ASK = {  # headers, and what the answer begins with
+    "sse": (["Accept: text/event-stream"], b"HTTP/1.1 200"),
+    "ws": (
+        [
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        ],
+        b"HTTP/1.1 101",
+    ),
+}
 
 
 class Holder:
-    def __init__(self, port, path, source):
+    def __init__(self, transport, port, path, source, mark):
         self.address = ("127.0.0.1", port)
         self.source = source
+        self.mark = mark.encode()
+        more, self.accepted = ASK[transport]
         self.request = (
-            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: text/event-stream\r\n\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n" + "\r\n".join(more) + "\r\n\r\n"
         ).encode()
         self.poll = select.epoll()
         self.connecting = {}  # fd → [socket, bytes so far or None before the request is out]
@@ -74,7 +87,7 @@ class Holder:
         if not data:
             self.fail(sock, "closed before an answer")
         elif b"\r\n\r\n" in entry[1]:
-            if entry[1].startswith(b"HTTP/1.1 200"):
+            if entry[1].startswith(self.accepted):
                 del self.connecting[descriptor]
                 self.open[descriptor] = sock
             else:
@@ -89,7 +102,7 @@ class Holder:
             return
         if not data:
             self.fail(sock, "closed while idle")
-        elif b"data:" in data:
+        elif self.mark in data:
             self.with_event.add(descriptor)
 
     def turn(self, timeout_s, extra=None):
@@ -127,8 +140,8 @@ class Holder:
 
 
 def main():
-    port, path, count, source = sys.argv[1:]
-    holder = Holder(int(port), path, source)
+    transport, port, path, count, source, mark = sys.argv[1:]
+    holder = Holder(transport, int(port), path, source, mark)
     holder.ramp(int(count))
     holder.say()
     stdin = sys.stdin.fileno()

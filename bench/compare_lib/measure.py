@@ -11,10 +11,11 @@ import urllib.request
 from pathlib import Path
 
 from .children import wait_until
-from .scenarios import SLOW
+from .scenarios import SLOW, SSE
 from .servers import PYTHON, Failure, Server
 
 GRACE_S = 45
+WAKE = b"wake-up-all"  # the data of the one event that idle subscribers get
 PER_HOLDER = 15_000  # below the client's own descriptor limit and one source address's ports
 IDLE_CLIENT = Path(__file__).with_name("idle_client.py")
 
@@ -22,7 +23,7 @@ IDLE_CLIENT = Path(__file__).with_name("idle_client.py")
 def flags(values):
     listed = []
     for name, value in values.items():
-        listed += [f"--{name}", str(value)]
+        listed += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     return listed
 
 
@@ -83,13 +84,15 @@ class Bench:
     def measure(self, scenario, subject):
         if subject == "floor":
             return self.floor(scenario)
-        name = subject.removesuffix(SLOW)
+        name = subject.removesuffix(SLOW).removesuffix(SSE)
+        transport = "sse" if subject.endswith(SSE) else scenario.transport
         with Server(
             name, set(scenario.cores), self.children, self.options, scenario.descriptors
         ) as server:
             if scenario.idle:
                 return self.idle(scenario, server)
-            return self.load(scenario, server, slow_readers=1 if subject.endswith(SLOW) else 0)
+            slow_readers = 1 if subject.endswith(SLOW) else 0
+            return self.load(scenario, server, transport, slow_readers)
 
     def run_program(self, command, cores, timeout_s, what):
         log_path = self.folder / "program.log"
@@ -126,7 +129,7 @@ class Bench:
             "p99_us": result["latency_us"]["p99"],
         }
 
-    def load(self, scenario, server, slow_readers):
+    def load(self, scenario, server, transport, slow_readers):
         path = self.folder / "ringload.json"
         path.unlink(missing_ok=True)
         values = {
@@ -138,11 +141,11 @@ class Bench:
         }
         if slow_readers:
             values["slow-readers"] = slow_readers
-        command = [self.options.ringload, "sse", "--target", server.target(), *flags(values)]
+        command = [self.options.ringload, transport, "--target", server.target(), *flags(values)]
         for pid in server.pids():
             command += ["--server-pid", pid]
         command += ["--json", path, "--quiet"]
-        ramp_s = values["subscribers"] / values["ramp"]
+        ramp_s = (values.get("subscribers") or values["connections"]) / values["ramp"]
         limit_s = ramp_s + self.options.warmup + self.options.seconds + GRACE_S
         if not scenario.memory:
             self.run_program(command, {self.options.client_core}, limit_s, "ringload")
@@ -160,7 +163,7 @@ class Bench:
             raise Failure(f"{server.name} ended during the run: {server.last_words()}")
         if not result.get("delivered"):
             raise Failure("nothing was delivered")
-        parts = ("lost", "duplicates", "out_of_order")
+        parts = ("lost", "duplicates", "out_of_order", "altered")
         client = result.get("client", {})
         return {
             "deliveries_per_s": result["deliveries_per_s"],
@@ -178,7 +181,7 @@ class Bench:
         }
 
     def idle(self, scenario, server):
-        subscribe, publish = server.paths("idle")
+        subscribe, publish = server.paths("idle", scenario.transport)
         time.sleep(0.5)
         before = server.memory()
         holders = []
@@ -187,7 +190,8 @@ class Bench:
             while left > 0:
                 count = min(left, PER_HOLDER)
                 source = f"127.0.0.{len(holders) + 2}"
-                holders.append(self.holder(server.port, subscribe, count, source))
+                where = (scenario.transport, server.port, subscribe, count, source)
+                holders.append(self.holder(where))
                 left -= count
             answers = [self.answer(holder, 90) for holder in holders]
             time.sleep(2)  # what the server frees after a burst of connections is not charged
@@ -210,10 +214,10 @@ class Bench:
             "warnings": [f"a subscriber failed: {error}" for error in errors],
         }
 
-    def holder(self, port, path, count, source):
+    def holder(self, where):
         with (self.folder / "idle.log").open("ab") as log:
             return self.children.start(
-                [PYTHON, IDLE_CLIENT, port, path, count, source],
+                [PYTHON, IDLE_CLIENT, *where, WAKE.decode()],
                 {self.options.client_core},
                 log,
                 stdin=subprocess.PIPE,
@@ -232,7 +236,7 @@ class Bench:
         """Publishes one event and returns how many of the idle subscribers it reached."""
         request = urllib.request.Request(
             f"{server.url}{publish}",
-            data=b"wake",
+            data=WAKE,
             method="POST",
             headers={"Content-Type": "text/plain"},
         )

@@ -15,6 +15,7 @@ LABELS = {
     "held": "subscribers held",
     "with_event": "reached at the end",
 }
+COUNTED = ("lost", "duplicates", "out_of_order", "altered", "netdev_dropped")
 NO_RATIO = {"held", "with_event", "anon_growth"}
 
 
@@ -96,11 +97,11 @@ def judge(scenario, summary):
     return judged
 
 
-def ratio_text(metric, subject, summary):
-    """How many times the other's figure ringcast's is."""
-    if subject == "ringcast" or metric in NO_RATIO:
+def ratio_text(metric, subject, summary, ours_is):
+    """How many times the other's figure ours is."""
+    if subject == ours_is or metric in NO_RATIO:
         return ""
-    ours = summary.get("ringcast", {}).get(metric)
+    ours = summary.get(ours_is, {}).get(metric)
     theirs = summary[subject].get(metric)
     if not ours or not theirs or theirs["median"] <= 0:
         return ""
@@ -113,9 +114,12 @@ def table(scenario, summary):
     """Rows of cells; the first row is the header. Two cells for each metric: figure and ratio."""
     header = ["server"]
     for metric in scenario.metrics:
-        header.append(LABELS[metric])
+        label = LABELS[metric]
+        if scenario.round_trips:
+            label = label.replace("deliveries", "round trips").replace("delivery", "round trip")
+        header.append(label)
         if metric not in NO_RATIO:
-            header.append("ringcast is")
+            header.append(f"{scenario.ours} is")
     rows = [header]
     for subject, entry in summary.items():
         row = [subject]
@@ -131,7 +135,7 @@ def table(scenario, summary):
                     f"({show(metric, value['min'])}..{show(metric, value['max'])})"
                 )
             if metric not in NO_RATIO:
-                row.append(ratio_text(metric, subject, summary))
+                row.append(ratio_text(metric, subject, summary, scenario.ours))
         rows.append(row)
     return rows
 
@@ -145,7 +149,7 @@ def notes(samples):
             said = []
             if "failed" in run:
                 said.append(f"failed: {run['failed']}")
-            for part in ("lost", "duplicates", "out_of_order", "netdev_dropped"):
+            for part in COUNTED:
                 if run.get(part):
                     said.append(f"{part.replace('_', ' ')}")
             if run.get("disturbed"):
@@ -159,7 +163,7 @@ def notes(samples):
                 texts[kind] = (first, count + 1)
         worst = {
             part: max((run.get(part) or 0 for run in runs), default=0)
-            for part in ("lost", "duplicates", "out_of_order", "netdev_dropped")
+            for part in COUNTED
         }
         for text, count in texts.values():
             if text.startswith("disturbed"):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Callable, Dict, List, Optional, Tuple
 
 SLOW = "+slow"  # a subject "ringcast+slow" is ringcast with one subscriber that never reads
+SSE = "+sse"  # and "ringcast+sse" is ringcast over SSE, beside what it does over WebSocket
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Scenario:
     name: str
     text: str
     metrics: Tuple[str, ...]
-    load: Dict[str, float] = field(default_factory=dict)  # flags of ringload sse
+    load: Dict[str, float] = field(default_factory=dict)  # flags of ringload
     floor: Optional[Dict[str, float]] = None  # flags of floor, or None: it says nothing here
     peers: Tuple[str, ...] = ("nchan", "fastapi", "node")
     claims: Tuple[Claim, ...] = ()
@@ -39,16 +40,25 @@ class Scenario:
     cores: Tuple[int, ...] = (0,)
     descriptors: Optional[int] = None
     slow_variant: bool = False
+    sse_variant: bool = False
+    transport: str = "sse"  # what ringload speaks
+    ours: str = "ringcast"  # the subject that the others are compared with
     memory: bool = False  # memory is sampled during the load
 
     def subjects(self, wanted_peers) -> List[str]:
-        names = ["ringcast"]
+        names = [self.ours]
         if self.slow_variant:
-            names.append("ringcast" + SLOW)
+            names.append(self.ours + SLOW)
+        if self.sse_variant:
+            names.append(self.ours + SSE)
         names += [peer for peer in wanted_peers if peer in self.peers]
         if self.floor is not None:
             names.append("floor")
         return names
+
+    @property
+    def round_trips(self):
+        return "echo" in self.load or "control" in self.load
 
 
 def ratio(metric, above, below):
@@ -64,12 +74,55 @@ def more(metric, above, below):
 
 
 def worst_wrong(figures):
-    return max(known["wrong"] for name, known in figures.items() if name.startswith("ringcast"))
+    return max(known["wrong"] for name, known in figures.items() if name.startswith(OURS))
 
 
-NOTHING_LOST = Claim("events lost, double or out of order", worst_wrong, at_most=0)
+OURS = ("ringcast", "ws_echo")
+NOTHING_LOST = Claim("events lost, double, out of order or altered", worst_wrong, at_most=0)
 THROUGHPUT = ("deliveries_per_s", "cpu_ns", "p99_us")
 LATENCY = ("cpu_ns", "p50_us", "p99_us")
+
+
+
+def fan_out(publishers):
+    return {"subscribers": 1000, "publishers": publishers, "topics": 1, "size": 128, "window": 64}
+
+
+LIKE_SSE = (
+    Claim(
+        "deliveries/s, of those over SSE",
+        ratio("deliveries_per_s", "ringcast", "ringcast" + SSE),
+        at_least=0.9,
+    ),
+    Claim(
+        "server CPU per delivery, of that over SSE",
+        ratio("cpu_ns", "ringcast", "ringcast" + SSE),
+        at_most=1.1,
+    ),
+    NOTHING_LOST,
+)
+ECHO = (
+    Claim(
+        "round trips/s, times those of node's ws",
+        ratio("deliveries_per_s", "ws_echo", "node"),
+        at_least=5,
+    ),
+    NOTHING_LOST,
+)
+
+
+def echo(name, size):
+    return Scenario(
+        name,
+        f"echo of {size} bytes on 100 connections, one message under way on each",
+        THROUGHPUT,
+        {"echo": size, "connections": 100},
+        transport="ws",
+        ours="ws_echo",
+        peers=("fastapi", "node"),
+        claims=ECHO,
+    )
+
 
 SCENARIOS = {
     scenario.name: scenario
@@ -78,7 +131,7 @@ SCENARIOS = {
             "fanout32",
             "1000 subscribers, 32 publishers, 128 bytes, 64 events outstanding",
             THROUGHPUT,
-            {"subscribers": 1000, "publishers": 32, "topics": 1, "size": 128, "window": 64},
+            fan_out(32),
             {"subscribers": 1000, "size": 128},
             claims=(
                 Claim(
@@ -98,7 +151,7 @@ SCENARIOS = {
             "fanout1",
             "1000 subscribers, 1 publisher, 128 bytes, 64 events outstanding",
             THROUGHPUT,
-            {"subscribers": 1000, "publishers": 1, "topics": 1, "size": 128, "window": 64},
+            fan_out(1),
             {"subscribers": 1000, "size": 128},
             claims=(
                 Claim(
@@ -215,6 +268,57 @@ SCENARIOS = {
                     more("anon_growth", "ringcast" + SLOW, "ringcast"),
                     at_most=1 << 20,
                 ),
+                NOTHING_LOST,
+            ),
+        ),
+        Scenario(
+            "ws32",
+            "1000 WebSocket subscribers, 32 publishers, 128 bytes, 64 events outstanding",
+            THROUGHPUT,
+            fan_out(32),
+            transport="ws",
+            sse_variant=True,
+            claims=LIKE_SSE,
+        ),
+        Scenario(
+            "ws1",
+            "1000 WebSocket subscribers, 1 publisher, 128 bytes, 64 events outstanding",
+            THROUGHPUT,
+            fan_out(1),
+            transport="ws",
+            sse_variant=True,
+            claims=LIKE_SSE,
+        ),
+        Scenario(
+            "wsidle",
+            "10,000 silent WebSocket subscribers: user memory of each",
+            ("anon_per_subscriber", "held", "with_event"),
+            transport="ws",
+            idle=10_000,
+            claims=(
+                Claim(
+                    "bytes of user memory per subscriber",
+                    figure("anon_per_subscriber"),
+                    at_most=614,
+                ),
+                Claim(
+                    "subscribers that got the event at the end",
+                    figure("with_event"),
+                    at_least=10_000,
+                ),
+            ),
+        ),
+        echo("wsecho", 64),
+        echo("wsecho16k", 16384),
+        Scenario(
+            "control",
+            "1000 commands/s from 100 callers to a worker, and its answers back",
+            LATENCY,
+            {"control": True, "connections": 100, "rate": 1000},
+            transport="ws",
+            peers=(),
+            claims=(
+                Claim("p99 of a command's way and back, µs", figure("p99_us"), at_most=1000),
                 NOTHING_LOST,
             ),
         ),

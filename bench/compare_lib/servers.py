@@ -5,11 +5,12 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+import yaml
 
 from .children import descendants, memory, wait_until
 
@@ -66,6 +67,8 @@ def fastapi_command(port, _folder, _cores, _places):
         "uvloop",
         "--http",
         "httptools",
+        "--ws",
+        "websockets",
         "--no-access-log",
         "--log-level",
         "warning",
@@ -80,49 +83,65 @@ def node_command(port, _folder, _cores, _places):
     return ["node", BENCH / "peers/node_server.mjs", port]
 
 
+def ws_echo_command(port, _folder, _cores, places):
+    return [places.ws_echo, f"127.0.0.1:{port}"]
+
+
 COMMANDS = {
     "ringcast": ringcast_command,
+    "ws_echo": ws_echo_command,
     "nchan": nchan_command,
     "fastapi": fastapi_command,
     "node": node_command,
 }
-PEERS = [name for name in COMMANDS if name != "ringcast"]
+OURS = ("ringcast", "ws_echo")
+PEERS = [name for name in COMMANDS if name not in OURS]
 
 
 def missing(name, places):
     """Why a server cannot be run here, or None."""
-    if name == "ringcast":
-        return None if Path(places.ringcast).exists() else f"{places.ringcast} is not built"
+    if name in OURS:
+        program = {"ringcast": places.ringcast, "ws_echo": places.ws_echo}[name]
+        return None if Path(program).exists() else f"{program} is not built"
     if name == "nchan":
         module = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
         if shutil.which("nginx") and module.exists():
             return None
         return "apt-get install nginx-light libnginx-mod-nchan"
     if name == "node":
-        return None if shutil.which("node") else "apt-get install nodejs"
+        ws = Path("/usr/share/nodejs/ws/package.json")
+        return None if shutil.which("node") and ws.exists() else "apt-get install nodejs node-ws"
     probe = subprocess.run(
-        [PYTHON, "-c", "import fastapi, uvicorn, uvloop, httptools"],
+        [PYTHON, "-c", "import fastapi, uvicorn, uvloop, httptools, websockets"],
         capture_output=True,
         timeout=30,
         check=False,
     )
     if probe.returncode == 0:
         return None
-    return "apt-get install python3-fastapi python3-uvicorn python3-uvloop python3-httptools"
+    return (
+        "apt-get install python3-fastapi python3-uvicorn python3-uvloop python3-httptools "
+        "python3-websockets"
+    )
 
 
 def version(name, places):
     commands = {
         "ringcast": [places.ringcast, "--version"],
+        "ws_echo": [places.ringcast, "--version"],
         "nchan": ["dpkg-query", "-W", "-f", "nginx with nchan ${Version}", "libnginx-mod-nchan"],
         "fastapi": [
             PYTHON,
             "-c",
-            "import fastapi, uvicorn, platform; print('FastAPI', "
-            "fastapi.__version__, 'Uvicorn', uvicorn.__version__, 'Python', "
-            "platform.python_version())",
+            "import fastapi, uvicorn, websockets.version, platform; print('FastAPI', "
+            "fastapi.__version__, 'Uvicorn', uvicorn.__version__, 'websockets', "
+            "websockets.version.version, 'Python', platform.python_version())",
         ],
-        "node": ["node", "--version"],
+        "node": [
+            "node",
+            "-p",
+            "`${process.version} with ws ${require('/usr/share/nodejs/ws/package.json').version}`",
+        ],
     }
     try:
         done = subprocess.run(
@@ -186,6 +205,8 @@ class Server:
         try:
             with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
                 return answer.status == 200
+        except urllib.error.HTTPError:
+            return self.name == "ws_echo"  # which answers, and has no such path
         except (OSError, urllib.error.URLError):
             return False
 
@@ -218,10 +239,9 @@ class Server:
         path.write_text(re.sub(r"(?m)^port:.*$", f"port: {self.port}", text))
         return path
 
-    def paths(self, topic):
+    def paths(self, topic, transport):
         """The (subscribe, publish) paths of a topic, from the target file."""
-        text = (BENCH / "targets" / f"{self.name}.yaml").read_text()
-        found = re.findall(r'(?m)^\s+path:\s*"(.*)"$', text)
-        if len(found) != 2:
-            sys.exit(f"bench/targets/{self.name}.yaml: expected two paths")
-        return tuple(path.replace("{topic}", topic) for path in found)
+        target = yaml.safe_load((BENCH / "targets" / f"{self.name}.yaml").read_text())
+        subscribe = target["ws" if transport == "ws" else "subscribe"]["path"]
+        paths = (subscribe, target["publish"]["path"])
+        return tuple(path.replace("{topic}", topic) for path in paths)

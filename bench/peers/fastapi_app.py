@@ -1,14 +1,16 @@
 """FastAPI as a fan-out hub, the way its users write it: a queue per subscriber, a
-StreamingResponse over it.
+StreamingResponse over it, or a WebSocket.
 
 Run by bench/compare: uvicorn --app-dir bench/peers fastapi_app:app --loop uvloop --http httptools
+--ws websockets
 """
 
 import asyncio
+import json
 from collections import defaultdict, deque
 from typing import Deque, Dict, Optional, Set
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
 
 HEARTBEAT_S = 15
@@ -21,6 +23,7 @@ class Topic:
         self.next_id = 1
         self.history: Deque[str] = deque(maxlen=HISTORY)
         self.queues: Set[asyncio.Queue] = set()
+        self.sockets: Set[asyncio.Queue] = set()
 
 
 topics: Dict[str, Topic] = defaultdict(Topic)
@@ -30,7 +33,7 @@ async def heartbeat() -> None:
     while True:
         await asyncio.sleep(HEARTBEAT_S)
         for hub in topics.values():
-            offer(hub, ":\n\n")
+            offer(hub.queues, ":\n\n")
 
 
 app = FastAPI()
@@ -41,8 +44,8 @@ async def start_heartbeat():
     app.state.heartbeat = asyncio.create_task(heartbeat())
 
 
-def offer(hub: Topic, block: str) -> None:
-    for queue in hub.queues:
+def offer(queues: Set[asyncio.Queue], block: str) -> None:
+    for queue in queues:
         try:
             queue.put_nowait(block)
         except asyncio.QueueFull:
@@ -90,5 +93,43 @@ async def publish(topic: str, request: Request, event: Optional[str] = None):
     hub.next_id += 1
     block = encode(number, event, data)
     hub.history.append(block)
-    offer(hub, block)
+    offer(hub.queues, block)
+    if hub.sockets:
+        message = {"id": str(number), "topic": topic, "event": event or "message", "data": data}
+        offer(hub.sockets, json.dumps(message))
     return {"id": str(number), "topic": topic}
+
+
+@app.websocket("/ws")
+async def socket_events(socket: WebSocket, topic: str):
+    await socket.accept()
+    queue: asyncio.Queue = asyncio.Queue(QUEUE_LIMIT)
+    hub = topics[topic]
+    hub.sockets.add(queue)
+
+    async def send():
+        while True:
+            await socket.send_text(await queue.get())
+
+    sender = asyncio.create_task(send())
+    try:
+        while True:
+            await socket.receive_text()
+    except WebSocketDisconnect:
+        pass
+    finally:
+        hub.sockets.discard(queue)
+        sender.cancel()
+
+
+@app.websocket("/echo")
+async def echo(socket: WebSocket):
+    await socket.accept()
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        if message.get("text") is not None:
+            await socket.send_text(message["text"])
+        else:
+            await socket.send_bytes(message["bytes"])

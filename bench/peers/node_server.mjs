@@ -1,6 +1,8 @@
-// Node's plain http module as a fan-out hub: a Set of responses per topic, one write each.
+// Node's plain http module as a fan-out hub: a Set of responses per topic, one write each. And the
+// npm package ws beside it: a Set of sockets per topic on /ws, and an echo on /echo.
 // Usage: node node_server.mjs PORT
 import http from 'node:http';
+import { createRequire } from 'node:module';
 
 const port = Number(process.argv[2] ?? 8083);
 const kHistory = 100;
@@ -8,10 +10,20 @@ const kHeartbeatMs = 15000;
 const kBacklogBytes = 1 << 20; // a subscriber that does not read is cut off here
 const topics = new Map();
 
+function load(name) {
+  const require = createRequire(import.meta.url);
+  try {
+    return require(name);
+  } catch {
+    return require(`/usr/share/nodejs/${name}`); // Debian's place, which only Debian's node knows
+  }
+}
+const { WebSocketServer } = load('ws');
+
 function topicOf(name) {
   let topic = topics.get(name);
   if (topic === undefined) {
-    topic = { nextId: 1, history: [], subscribers: new Set() };
+    topic = { nextId: 1, history: [], subscribers: new Set(), sockets: new Set() };
     topics.set(name, topic);
   }
   return topic;
@@ -44,6 +56,13 @@ function publish(name, event, data) {
     response.write(block);
     if (response.writableLength > kBacklogBytes) response.destroy();
   }
+  if (topic.sockets.size > 0) {
+    const message = JSON.stringify({ id: String(id), topic: name, event: event ?? 'message', data });
+    for (const socket of topic.sockets) {
+      socket.send(message);
+      if (socket.bufferedAmount > kBacklogBytes) socket.terminate();
+    }
+  }
   return { id: String(id), topic: name };
 }
 
@@ -74,6 +93,23 @@ const server = http.createServer((request, response) => {
     answer(response, 404, { error: { code: 'not_found', message: 'No such resource.' } });
   }
 });
+
+const sockets = new WebSocketServer({ noServer: true });
+server.on('upgrade', (request, socket, head) => {
+  const url = new URL(request.url, 'http://localhost');
+  socket.setNoDelay(true);
+  sockets.handleUpgrade(request, socket, head, (client) => {
+    client.on('error', () => client.terminate());
+    if (url.pathname === '/echo') {
+      client.on('message', (data, isBinary) => client.send(data, { binary: isBinary }));
+      return;
+    }
+    const topic = topicOf(url.searchParams.get('topic') ?? '');
+    topic.sockets.add(client);
+    client.on('close', () => topic.sockets.delete(client));
+  });
+});
+
 server.keepAliveTimeout = 3600_000;
 server.maxRequestsPerSocket = 0;
 server.on('connection', (socket) => socket.setNoDelay(true));
