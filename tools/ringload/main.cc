@@ -50,8 +50,8 @@ constexpr const char* kWsExamples = R"(Examples:
   1000 commands a second from 100 callers to a worker behind the server:
     ringload ws --control --connections 100 --rate 1000
 
-The part `ws` of a target file (YAML), here with what holds for ringcast; {topic}, {payload}, {event}
-and {session} are substituted, and {ref} tells commands and answers from one another:
+The part `ws` of a target file (YAML), here with what holds for ringcast; {topic}, {payload},
+{event} and {session} are substituted, and {ref} tells commands and answers from one another:
     ws:
       path: "/ws?topic={topic}"
       headers: {}

@@ -21,7 +21,7 @@ bool contains_ignoring_case(std::string_view text, std::string_view word) {
 std::string_view trim(std::string_view text) {
   const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
   while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
+  while (!text.empty() && (blank(text.back()) || text.back() == '\n')) text.remove_suffix(1);
   return text;
 }
 
@@ -185,7 +185,7 @@ std::string describe_refusal(std::string_view text) {
   ResponseReader answer;
   answer.feed(text);
   return fmt::format("the answer to the subscription is {}: {}",
-                     text.substr(0, text.find_first_of("\r\n")), answer.body());
+                     text.substr(0, text.find_first_of("\r\n")), trim(answer.body()));
 }
 
 }  // namespace ringcast::load
