@@ -100,6 +100,17 @@ class Hub final : public TurnHook {
   void end(Subscriber& subscriber, std::string_view last_bytes, CloseReason reason);
   // Receives on after SubscriberInput::received() said false.
   void receive(Subscriber& subscriber);
+  // The one in this slot, unless it has gone or closes; null then.
+  Subscriber* find(std::uint32_t slot, std::uint32_t serial);
+  // All that are open, in no order.
+  template <class Visit>
+  void for_each(Visit visit) {
+    for (const auto& subscriber : slots_) {
+      if (subscriber && subscriber->state != SubscriberState::closing) visit(*subscriber);
+    }
+  }
+  // Ends it at once, whatever it is in the midst of.
+  void disconnect(Subscriber& subscriber) { close(subscriber, CloseReason::replaced); }
   // While paused it gets no events, and keeps its place in the log.
   void pause(Subscriber& subscriber);
   void unpause(Subscriber& subscriber);
@@ -166,6 +177,7 @@ class Hub final : public TurnHook {
   void send_ended(Subscriber& subscriber, bool whole);
   void go_on(Subscriber& subscriber);
   void half_close(Subscriber& subscriber);
+  static Operation receive_operation(Subscriber& subscriber);
   void close_input(Subscriber& subscriber);
   void received(Subscriber& subscriber, std::int32_t result, std::uint32_t flags);
   void queue(Subscriber& subscriber);  // it has something to send
@@ -212,6 +224,7 @@ class Hub final : public TurnHook {
   std::vector<std::unique_ptr<Subscriber>> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::size_t live_ = 0;
+  std::uint32_t last_serial_ = 0;
   std::size_t checked_ = 0;
   std::uint64_t behind_ = 0;  // counted in this round of maintain()
   std::uint64_t lag_numbers_ = 0;

@@ -12,16 +12,22 @@ void Hub::receive(Subscriber& subscriber) {
   if (duplex.receiving || subscriber.state == SubscriberState::closing) return;
   duplex.receiving = true;
   ++subscriber.operations;
-  duplex.operation = {.code = OpCode::recv_provided, .tag = kReceiveTag, .fd = subscriber.fd};
-  duplex.operation.completion = &subscriber;
-  reactor_.push(duplex.operation);
+  reactor_.push(receive_operation(subscriber));
+}
+
+Operation Hub::receive_operation(Subscriber& subscriber) {
+  Operation operation{.code = OpCode::recv_provided, .tag = kReceiveTag, .fd = subscriber.fd};
+  operation.completion = &subscriber;
+  return operation;
 }
 
 void Hub::received(Subscriber& subscriber, std::int32_t result, std::uint32_t flags) {
   Duplex& duplex = *subscriber.duplex;
   if (result == -ENOBUFS && subscriber.state != SubscriberState::closing) {
     ++subscriber.operations;  // as if it were with the kernel: it will be
-    reactor_.wait_for_buffer(duplex);
+    if (!duplex.waiter) duplex.waiter = std::make_unique<BufferWaiter>();
+    duplex.waiter->operation = receive_operation(subscriber);
+    reactor_.wait_for_buffer(*duplex.waiter);
     return;
   }
   duplex.receiving = false;
@@ -78,8 +84,8 @@ void Hub::unpause(Subscriber& subscriber) {
 // Whoever waits for it, and its input, learn that it goes.
 void Hub::close_input(Subscriber& subscriber) {
   Duplex& duplex = *subscriber.duplex;
-  if (duplex.linked()) {
-    duplex.unlink();
+  if (duplex.waiter && duplex.waiter->linked()) {
+    duplex.waiter->unlink();
     --subscriber.operations;
   }
   if (StillWaiter* const waiter = std::exchange(duplex.still, nullptr)) {

@@ -65,6 +65,12 @@ GapReason reason_of(IdProblem problem) {
 
 }  // namespace
 
+std::string_view close_reason_name(CloseReason reason) {
+  constexpr std::array<std::string_view, static_cast<std::size_t>(CloseReason::count)> kNames = {
+      "client", "error", "timeout", "lag", "drain", "replaced"};
+  return kNames[static_cast<std::size_t>(reason)];
+}
+
 OwnBytes* OwnBytes::create(std::string_view text) {
   void* memory = FramePool::allocate(sizeof(OwnBytes) + text.size());
   auto* own = new (memory) OwnBytes{static_cast<std::uint32_t>(text.size())};
@@ -132,12 +138,18 @@ Subscriber& Hub::add(Descriptor fd) {
   slots_[slot] = std::make_unique<Subscriber>(*this);
   Subscriber& subscriber = *slots_[slot];
   subscriber.slot = slot;
+  subscriber.serial = ++last_serial_;
   subscriber.fd = fd;
   subscriber.started_ms = subscriber.last_send_ms = now_ms();
   ++live_;
   counters.joined.add();
   counters.subscribers.set(live_);
   return subscriber;
+}
+
+Subscriber* Hub::find(std::uint32_t slot, std::uint32_t serial) {
+  if (slot >= slots_.size() || !slots_[slot] || slots_[slot]->serial != serial) return nullptr;
+  return slots_[slot]->state == SubscriberState::closing ? nullptr : slots_[slot].get();
 }
 
 Position Hub::latest_position() const {
@@ -206,6 +218,7 @@ Subscriber& Hub::join(Descriptor fd, Subscription&& subscription, Reached reache
   if (!subscription.patterns.empty()) add_announced(subscription, reached.views);
   Subscriber& subscriber = add(fd);
   if (subscription.form != nullptr) subscriber.form = subscription.form;
+  if (subscription.input) subscription.input->joining(subscriber, subscription.head);
   if (subscription.plain()) {
     join_plain(subscriber, subscription, *reached.views.front());
   } else if (!subscription.empty()) {
@@ -329,6 +342,7 @@ void Hub::join_merge(Subscriber& subscriber, Subscription& subscription, const R
 void Hub::add_members(Subscriber& subscriber, Subscription& subscription, const Reached& reached) {
   Merge& merge = *subscriber.merge;
   const bool watched = !merge.patterns.empty();
+  if (!subscription.name.empty()) merge.subscriber_name = std::move(subscription.name);
   const auto add_new = [](std::vector<std::string>& to, std::vector<std::string>& from) {
     for (std::string& name : from) {
       if (std::ranges::find(to, name) == to.end()) to.push_back(std::move(name));

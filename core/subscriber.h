@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "core/form_log.h"
@@ -34,6 +35,7 @@ struct OwnBytes {
 };
 
 enum class CloseReason : std::uint8_t { client, error, timeout, lag, drain, replaced, count };
+std::string_view close_reason_name(CloseReason reason);
 
 // What a subscriber that also speaks is told. All calls come from the hub, on its core. The
 // subscriber and whoever works for it share the input; the subscriber may go first.
@@ -45,6 +47,8 @@ class SubscriberInput {
   Subscriber* subscriber() const { return subscriber_; }
 
  protected:
+  // It joins: what is appended to `head` is sent before the first event.
+  virtual void joining(const Subscriber& /*subscriber*/, std::string& /*head*/) {}
   // Bytes came in; they may be changed, and are gone when this returns. False: nothing more is
   // received until Hub::receive().
   virtual bool received(std::span<char> bytes) = 0;
@@ -73,8 +77,9 @@ enum class SubscriberState : std::uint8_t {
 };
 
 // What a subscriber with an input needs beyond the others.
-struct Duplex : BufferWaiter {
+struct Duplex {
   std::shared_ptr<SubscriberInput> input;
+  std::unique_ptr<BufferWaiter> waiter;  // a receive that found no buffer
   StillWaiter* still = nullptr;
   std::uint32_t last_heard_ms = 0;  // of the hub's clock
   bool pinged = false;              // since then
@@ -103,6 +108,7 @@ class Subscriber : public Completion, public ListHook {
   std::uint32_t last_send_ms = 0;      // of the hub's clock, wraps
   std::uint32_t started_ms = 0;        // of the hub's clock
   std::uint32_t slot = 0;
+  std::uint32_t serial = 0;   // with the slot and the core, a name that no other has soon
   TopicView* view = nullptr;  // of a plain subscriber: one topic, everything in it
   Cursor cursor;
   OwnBytes* own = nullptr;  // waiting

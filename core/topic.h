@@ -71,8 +71,9 @@ class Topic : public ListHook {
   std::uint64_t oldest_serial() const { return oldest_->serial(); }
 
   std::vector<std::unique_ptr<TopicLink>> links;
-  unsigned holds = 0;  // publishers between their two steps; keeps the topic alive
-  bool dirty = false;  // stands in the table's list of topics whose readers must be told
+  unsigned holds = 0;     // publishers between their two steps; keeps the topic alive
+  bool observed = false;  // the table's observer sees its events
+  bool dirty = false;     // stands in the table's list of topics whose readers must be told
 
  private:
   char* room_for(std::uint32_t bytes);

@@ -73,6 +73,7 @@ Result<Topic*> TopicTable::find_or_create(std::string_view name) {
   auto made =
       std::make_unique<Topic>(std::string(name), options_.rules->of(name), removed_.take(name));
   Topic* topic = made.get();
+  topic->observed = observer_ != nullptr && observer_->observes(name);
   allocated_ += topic->allocated_bytes();
   topics_.emplace(topic->name(), std::move(made));
   by_age_.push_back(topic);
@@ -102,6 +103,7 @@ std::uint64_t TopicTable::publish(Topic& topic, const NewEvent& event) {
   quiet_first_.push_back(topic);
   counters.published.add();
   mark(topic);
+  if (topic.observed) observer_->published(topic, event);
   return last_number_;
 }
 

@@ -49,12 +49,23 @@ struct TopicInfo {
   std::uint64_t last_number;
 };
 
+// Sees the events of some topics as they are published, on their home core.
+class TopicObserver {
+ public:
+  virtual bool observes(std::string_view topic) const = 0;  // asked once, when it comes into being
+  virtual void published(const Topic& topic, const NewEvent& event) = 0;
+
+ protected:
+  ~TopicObserver() = default;
+};
+
 class TopicTable final : public TurnHook {
  public:
   TopicTable(Reactor& reactor, Fabric& fabric, TopicTableOptions options);
   ~TopicTable();
 
   void connect(Hub& hub) { hub_ = &hub; }
+  void set_observer(TopicObserver* observer) { observer_ = observer; }  // before any topic is there
   void set_options(const TopicTableOptions& options);
 
   Topic* find(std::string_view name);
@@ -107,6 +118,7 @@ class TopicTable final : public TurnHook {
   Reactor& reactor_;
   Fabric& fabric_;
   Hub* hub_ = nullptr;
+  TopicObserver* observer_ = nullptr;
   TopicTableOptions options_;
   unsigned home_;
   std::uint64_t last_number_;

@@ -305,9 +305,14 @@ std::string print_config(const LoadedConfig& loaded) {
     const std::string_view own = dot == std::string_view::npos ? "" : key.path.substr(0, dot);
     if (own != section && !own.empty()) text += fmt::format("{}:\n", own);
     section = own;
-    text += fmt::format("{}{}: {}  # {}\n", own.empty() ? "" : "  ",
+    const auto* list = std::get_if<ListKey>(&key.kind);
+    const std::size_t hidden =
+        list != nullptr && list->secret ? list->get(loaded.config).size() : 0;
+    text += fmt::format("{}{}: {}  # {}{}\n", own.empty() ? "" : "  ",
                         own.empty() ? key.path : key.path.substr(dot + 1),
-                        config_value_text(loaded.config, key), loaded.origins[i]);
+                        hidden == 0 ? config_value_text(loaded.config, key) : "[]",
+                        hidden == 0 ? "" : fmt::format("{} not shown, from ", hidden),
+                        loaded.origins[i]);
   }
   return text;
 }

@@ -77,6 +77,31 @@ struct Config {
     uint64_t retry_ms = 5'000;
     bool operator==(const Sse&) const = default;
   } sse;
+  struct Ws {
+    bool enabled = true;
+    bool compression = true;
+    uint64_t max_message_bytes = uint64_t{1} << 20;
+    uint64_t max_backlog_bytes = uint64_t{1} << 20;
+    uint64_t ping_ms = 20'000;  // 0 = off
+    uint64_t pong_timeout_ms = 20'000;
+    bool operator==(const Ws&) const = default;
+  } ws;
+  struct Rooms {
+    uint32_t history = 100;
+    uint32_t max_rooms = 10'000;
+    uint32_t max_members = 1'000;
+    bool operator==(const Rooms&) const = default;
+  } rooms;
+  struct Control {
+    uint64_t timeout_ms = 5'000;
+    uint32_t max_pending = 10'000;
+    bool operator==(const Control&) const = default;
+  } control;
+  struct Auth {
+    std::vector<std::string> tokens;        // empty = everybody may
+    std::vector<std::string> admin_tokens;  // empty = whoever connects over loopback
+    bool operator==(const Auth&) const = default;
+  } auth;
   struct Cors {
     bool enabled = true;
     std::vector<std::string> origins = {"*"};

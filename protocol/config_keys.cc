@@ -62,7 +62,12 @@ constexpr ChoiceKey choice(std::string_view choices) {
 constexpr auto kLimits = &Config::limits;
 constexpr auto kHistory = &Config::history;
 constexpr auto kSse = &Config::sse;
+constexpr auto kWs = &Config::ws;
+constexpr auto kRooms = &Config::rooms;
+constexpr auto kControl = &Config::control;
 constexpr auto kCors = &Config::cors;
+constexpr std::string_view kTokens =
+    "tokens of at least 16 letters, digits and -._~+/=, never shown";
 constexpr auto kDrain = &Config::drain;
 constexpr auto kLog = &Config::log;
 constexpr auto kRing = &Config::ring;
@@ -88,7 +93,9 @@ constexpr auto kTable = std::to_array<ConfigKey>({
    "Request line; more is answered 414."},
   {"limits.max_headers", "", kReload, number<kLimits, &Limits::max_headers>(1, 100),
    "Headers of a request; more is answered 431."},
-  {"limits.max_event_bytes", "", kReload, bytes<kLimits, &Limits::max_event_bytes>(1, kGiB),
+  // In JSON it may take six times as much, and is still to fit into 2 GiB.
+  {"limits.max_event_bytes", "", kReload,
+   bytes<kLimits, &Limits::max_event_bytes>(1, 256 * kMiB),
    "Data of one event; more is answered 413."},
   {"limits.max_batch_bytes", "", kReload, bytes<kLimits, &Limits::max_batch_bytes>(1, 4 * kGiB),
    "Body of a batch; more is answered 413."},
@@ -133,6 +140,39 @@ constexpr auto kTable = std::to_array<ConfigKey>({
    "Comment on a stream that was idle so long."},
   {"sse.retry_ms", "", kReload, time<kSse, &Config::Sse::retry_ms>(0, kHour),
    "How long clients are told to wait before they reconnect."},
+
+  {"ws.enabled", "WEBSOCKET_ENABLED", kReload, SwitchKey{&at<kWs, &Config::Ws::enabled>},
+   "Serve WebSockets; otherwise they are answered 501."},
+  {"ws.compression", "", kReload, SwitchKey{&at<kWs, &Config::Ws::compression>},
+   "Accept permessage-deflate; what is broadcast is compressed once for all."},
+  {"ws.max_message_bytes", "", kReload,
+   bytes<kWs, &Config::Ws::max_message_bytes>(128, 256 * kMiB),
+   "A message from a client; a longer one closes its connection with 1009."},
+  {"ws.max_backlog_bytes", "", kReload,
+   bytes<kWs, &Config::Ws::max_backlog_bytes>(kKiB, kGiB),
+   "Answers that a client has not read yet; with more, its commands wait."},
+  {"ws.ping_ms", "", kReload, time<kWs, &Config::Ws::ping_ms>(10, 24 * kHour, "off"),
+   "Ping to a client that was silent so long."},
+  {"ws.pong_timeout_ms", "", kReload, time<kWs, &Config::Ws::pong_timeout_ms>(10, 24 * kHour),
+   "How long it may take to answer; then the connection is closed."},
+
+  {"rooms.history", "", kReload, number<kRooms, &Config::Rooms::history>(1, 1'000'000),
+   "Messages of a room that are kept, and sent to whoever joins."},
+  {"rooms.max_rooms", "", kReload, number<kRooms, &Config::Rooms::max_rooms>(1, 10'000'000),
+   "Rooms with somebody in them; joining one more is an error."},
+  {"rooms.max_members", "", kReload, number<kRooms, &Config::Rooms::max_members>(1, 1'000'000),
+   "Members of a room; joining as one more is an error."},
+
+  {"control.timeout_ms", "", kReload, time<kControl, &Config::Control::timeout_ms>(1, kHour),
+   "How long a worker may take to answer a command; then its status is `timeout`."},
+  {"control.max_pending", "", kReload,
+   number<kControl, &Config::Control::max_pending>(1, 10'000'000),
+   "Commands without an answer on each core; one more is an error."},
+
+  {"auth.tokens", "", kReload, ListKey{kTokens, set_tokens, get_tokens, true},
+   "Whoever opens a WebSocket must bring one of them; empty: nobody has to."},
+  {"auth.admin_tokens", "", kReload, ListKey{kTokens, set_admin_tokens, get_admin_tokens, true},
+   "Whoever administers must bring one of them; empty: only clients on loopback may."},
 
   {"cors.enabled", "CORS_ENABLED", kReload, SwitchKey{&at<kCors, &Config::Cors::enabled>},
    "Let pages of other origins read streams and publish."},

@@ -45,6 +45,7 @@ struct ListKey {
   std::string_view allowed;
   Result<void> (*set)(Config&, const std::vector<std::string>&);
   std::vector<std::string> (*get)(const Config&);
+  bool secret = false;  // not to be shown
 };
 
 // The rules of `topics`: YAML, also in the environment and in flags.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <set>
 #include <utility>
@@ -209,6 +210,35 @@ Result<void> set_origins(Config& config, const std::vector<std::string>& items) 
 }
 
 std::vector<std::string> get_origins(const Config& config) { return config.cors.origins; }
+
+namespace {
+
+// RFC 6750 §2.1: what may follow `Bearer`. The message must not repeat a secret.
+Result<void> set_secrets(std::vector<std::string>& secrets, const std::vector<std::string>& items) {
+  for (const std::string& item : items) {
+    const bool good =
+        item.size() >= 16 && std::ranges::all_of(item, [](unsigned char c) {
+          return std::isalnum(c) != 0 || std::string_view("-._~+/=").contains(static_cast<char>(c));
+        });
+    if (!good) return fail("bad_config", "(a token)");
+  }
+  secrets = items;
+  return {};
+}
+
+}  // namespace
+
+Result<void> set_tokens(Config& config, const std::vector<std::string>& items) {
+  return set_secrets(config.auth.tokens, items);
+}
+
+std::vector<std::string> get_tokens(const Config& config) { return config.auth.tokens; }
+
+Result<void> set_admin_tokens(Config& config, const std::vector<std::string>& items) {
+  return set_secrets(config.auth.admin_tokens, items);
+}
+
+std::vector<std::string> get_admin_tokens(const Config& config) { return config.auth.admin_tokens; }
 
 std::optional<std::string> did_you_mean(std::string_view name, std::span<const std::string> known) {
   const std::string folded = lower(name);

@@ -38,6 +38,10 @@ Result<void> set_cores(Config& config, const std::vector<std::string>& items);
 std::vector<std::string> get_cores(const Config& config);
 Result<void> set_origins(Config& config, const std::vector<std::string>& items);
 std::vector<std::string> get_origins(const Config& config);
+Result<void> set_tokens(Config& config, const std::vector<std::string>& items);
+std::vector<std::string> get_tokens(const Config& config);
+Result<void> set_admin_tokens(Config& config, const std::vector<std::string>& items);
+std::vector<std::string> get_admin_tokens(const Config& config);
 
 // The most similar of `known`, if it is similar enough to have been meant.
 std::optional<std::string> did_you_mean(std::string_view name, std::span<const std::string> known);

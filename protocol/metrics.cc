@@ -98,8 +98,23 @@ class Writer {
 };
 
 void write_streams(Writer& out, const ServerState& state) {
-  out.gauge("sse_connections_active", "Open event streams.",
-            [](Service& s) { return s.shard().hub().counters.subscribers.get(); });
+  out.gauge("sse_connections_active", "Open event streams.", [](Service& s) {
+    const std::uint64_t all = s.shard().hub().counters.subscribers.get();
+    return all - std::min(all, s.counters.ws_open.get());
+  });
+  out.gauge("websocket_connections_active", "Open WebSockets.",
+            [](Service& s) { return s.counters.ws_open.get(); });
+  out.counter("ringcast_websocket_commands_total", "Commands of WebSocket clients.",
+              [](Service& s) { return s.counters.ws_commands.get(); });
+  out.counter("ringcast_websocket_refusals_total", "Commands that were answered with an error.",
+              [](Service& s) { return s.counters.ws_refusals.get(); });
+  out.counter("ringcast_websocket_violations_total",
+              "WebSockets closed because their client broke the protocol.",
+              [](Service& s) { return s.counters.ws_violations.get(); });
+  out.counter("ringcast_websocket_received_bytes_total", "Bytes received from WebSocket clients.",
+              [](Service& s) { return s.shard().hub().counters.received_bytes.get(); });
+  out.gauge("ringcast_form_bytes", "Memory of logs in WebSocket frames.",
+            [](Service& s) { return s.shard().hub().counters.form_bytes.get(); });
   out.counter("messages_received_total", "Events published to this server.", [](Service& s) {
     return s.shard().topics() ? s.shard().topics()->counters.published.get() : 0;
   });
@@ -130,9 +145,9 @@ void write_streams(Writer& out, const ServerState& state) {
               sum(state, [i](Service& s) { return s.shard().hub().counters.gaps[i].get(); }));
   }
   out.head("ringcast_streams_closed_total", "counter", "Streams that ended, by reason.");
-  constexpr std::string_view kCloses[] = {"client", "error", "timeout", "lag", "drain", "replaced"};
-  for (std::size_t i = 0; i < std::size(kCloses); ++i) {
-    out.value(fmt::format("ringcast_streams_closed_total{{reason=\"{}\"}}", kCloses[i]),
+  for (std::size_t i = 0; i < static_cast<std::size_t>(CloseReason::count); ++i) {
+    out.value(fmt::format("ringcast_streams_closed_total{{reason=\"{}\"}}",
+                          close_reason_name(static_cast<CloseReason>(i))),
               sum(state, [i](Service& s) { return s.shard().hub().counters.closed[i].get(); }));
   }
   out.histogram<10>(
@@ -260,7 +275,8 @@ Task<void> publish_metrics(Service* service) {
     const auto rate = [seconds](std::uint64_t a, std::uint64_t b) {
       return seconds <= 0 ? 0.0 : static_cast<double>(b - a) / seconds;
     };
-    if (last.at_ns != 0 && interval_ms != 0 && !state.draining()) {
+    if (last.at_ns != 0 && interval_ms != 0 && !state.draining() &&
+        state.features.on(Feature::real_time_analytics)) {
       const std::string data = fmt::format(
           "{{\"connections\":{},\"subscribers\":{},\"topics\":{},\"events_per_s\":{:.1f},"
           "\"deliveries_per_s\":{:.1f},\"sends_per_s\":{:.1f},\"log_bytes\":{},"

@@ -28,6 +28,8 @@ HubOptions hub_options(const Config& config) {
   options.send_bytes = config.send.max_bytes;
   options.merge_bytes = std::min(config.send.max_bytes, options.merge_bytes);
   options.heartbeat_ms = static_cast<std::uint32_t>(config.sse.heartbeat_ms);
+  options.ping_ms = static_cast<std::uint32_t>(config.ws.ping_ms);
+  options.pong_timeout_ms = static_cast<std::uint32_t>(config.ws.pong_timeout_ms);
   options.send_timeout_ms = static_cast<std::uint32_t>(config.limits.send_timeout_ms);
   options.drain_retry_min_ms = static_cast<std::uint32_t>(config.drain.retry_min_ms);
   options.drain_retry_max_ms = static_cast<std::uint32_t>(config.drain.retry_max_ms);
@@ -41,6 +43,9 @@ TopicTableOptions table_options(const Config& config, unsigned homes) {
   for (const TopicRule& rule : config.topics) {
     rules->by_pattern.emplace_back(rule.match, rules_of(rule.history));
   }
+  TopicRules room = rules->defaults;
+  room.events = config.rooms.history;
+  rules->by_pattern.emplace_back("room.*", room);
   TopicTableOptions options;
   options.rules = std::move(rules);
   options.max_topics = config.limits.max_topics;

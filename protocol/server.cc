@@ -169,6 +169,7 @@ void Server::reload() {
   }
   const ReloadDiff diff = diff_reload(*state_.config, *fresh);
   auto config = std::make_shared<const Config>(apply_reload(*state_.config, *fresh));
+  state_.features.reload(*state_.config, *config);
   state_.config = config;
   tell_all(
       [](Message& message) {

@@ -17,6 +17,7 @@
 #include "core/driver.h"
 #include "core/fabric.h"
 #include "protocol/config.h"
+#include "protocol/features.h"
 
 namespace ringcast {
 
@@ -36,11 +37,13 @@ struct ServerState {
       : config(std::make_shared<const Config>(std::move(start_config))),
         fabric(std::move(ids), cores),
         admission(config->limits.max_connections),
+        features(*config),
         services(cores) {}
 
   std::shared_ptr<const Config> config;  // as of the start
   Fabric fabric;
   Admission admission;
+  Features features;
   std::vector<Service*> services;
   std::vector<Page> pages;
   std::string version;

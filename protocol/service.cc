@@ -5,12 +5,19 @@
 #include <optional>
 
 #include "core/topic_name.h"
+#include "core/utf8.h"
 #include "net/url.h"
+#include "protocol/access.h"
+#include "protocol/agent_control.h"
 #include "protocol/cors.h"
 #include "protocol/log.h"
 #include "protocol/metrics.h"
 #include "protocol/publish.h"
+#include "protocol/rooms.h"
 #include "protocol/sse.h"
+#include "protocol/topics_json.h"
+#include "protocol/ws_route.h"
+#include "protocol/ws_session.h"
 
 namespace ringcast {
 namespace {
@@ -19,6 +26,7 @@ constexpr std::int64_t kCopyEveryNs = 100'000'000;
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kReadMethods = "GET, HEAD, OPTIONS";
 constexpr std::string_view kWriteMethods = "POST, OPTIONS";
+constexpr std::string_view kFeaturePrefix = "/api/features/";
 constexpr std::string_view kConnected = "data: {\"type\":\"connected\"}\n\n";
 
 // The streams with names of their own, and the topics behind them.
@@ -64,10 +72,14 @@ Service::Service(Reactor& reactor, ServerState& state)
       config_(state.config),
       shard_(reactor, state.fabric, state.admission, hub_options(*config_),
              table_options(*config_, state.fabric.homes())),
+      websockets_(std::make_unique<WsPool>()),
+      rooms_(std::make_unique<Rooms>()),
+      control_(std::make_unique<AgentControl>(*this)),
       http_(reactor, state.admission, *this, http_limits(*config_)),
       background_(reactor),
       copy_timer_(*this) {
   state_.services[reactor.core()] = this;
+  if (shard_.topics() != nullptr) shard_.topics()->set_observer(control_.get());
   reactor_.timers().arm(copy_timer_, reactor_.now_ns() + kCopyEveryNs);
 }
 
@@ -134,6 +146,14 @@ Task<void> Service::route(HttpExchange& exchange) {
     }
     co_return;
   }
+  if (is_websocket_path(path)) {
+    co_await serve_websocket(*this, exchange);
+    co_return;
+  }
+  if (path == "/api/features" || path.starts_with(kFeaturePrefix)) {
+    co_await route_features(exchange, path);
+    co_return;
+  }
   const bool known = path == "/events" || path.starts_with("/api/stream/") ||
                      path == "/api/chat/sse" || path == "/api/topics" || path == "/health" ||
                      path == "/ready" || path == "/metrics";
@@ -183,6 +203,41 @@ Task<void> Service::route_stream(HttpExchange& exchange, std::string_view path) 
   exchange.refuse(404, "not_found", "Streams are progress, quality, metrics, jobs and upload.");
 }
 
+// GET lists what can be switched; POST to a feature of `{"enabled":true}` switches it.
+Task<void> Service::route_features(HttpExchange& exchange, std::string_view path) {
+  const bool list = path == "/api/features";
+  if (list ? !reads(exchange.head()) : exchange.head().method != Method::post) {
+    refuse_method(exchange, list ? kReadMethods : kWriteMethods);
+    co_return;
+  }
+  if (const auto refusal = refuse_access(exchange, *config_, Permission::admin)) {
+    exchange.refuse(*refusal);
+    co_return;
+  }
+  if (!list) {
+    const auto feature = find_feature(path.substr(kFeaturePrefix.size()));
+    if (!feature) {
+      exchange.refuse(404, "unknown_feature", "GET /api/features lists the features.");
+      co_return;
+    }
+    const auto body = co_await exchange.body(config_->limits.max_event_bytes);
+    if (!body) {
+      exchange.refuse(body.error());
+      co_return;
+    }
+    WsCommandParser parser;
+    WsCommand command;
+    const bool read = is_valid_utf8(*body) && parser.parse(*body, false, command);
+    if (!read || !command.enabled) {
+      exchange.refuse(400, "bad_feature", "The body is {\"enabled\":true} or {\"enabled\":false}.");
+      co_return;
+    }
+    state_.features.set(*feature, *command.enabled);
+  }
+  exchange.respond(200, kJson, "{\"features\":" + state_.features.json() + "}\n",
+                   {{"Cache-Control", "no-store"}});
+}
+
 void Service::answer_health(HttpExchange& exchange, std::string_view path) {
   const bool ready = state_.ready();
   const bool ok = path == "/health" || ready;
@@ -197,20 +252,7 @@ void Service::answer_health(HttpExchange& exchange, std::string_view path) {
 
 Task<void> Service::answer_topics(HttpExchange& exchange) {
   const std::vector<TopicInfo> topics = co_await shard_.describe_topics();
-  const EventIds& ids = state_.fabric.ids;
-  const auto id_text = [&ids](std::uint64_t number) {
-    return number == 0 ? std::string("null") : fmt::format("\"{}\"", ids.text(number));
-  };
-  std::string body = "{\"topics\":[";
-  for (const TopicInfo& topic : topics) {
-    if (body.back() != '[') body += ',';
-    body += fmt::format(
-        "{{\"topic\":\"{}\",\"events\":{},\"bytes\":{},\"subscribers\":{},\"first_id\":{},"
-        "\"last_id\":{}}}",
-        topic.name, topic.events, topic.bytes, topic.subscribers, id_text(topic.first_number),
-        id_text(topic.last_number));
-  }
-  body += "]}\n";
+  const std::string body = "{\"topics\":" + topics_json(topics, state_.fabric.ids) + "}\n";
   exchange.respond(200, kJson, body, {{"Cache-Control", "no-store"}});
 }
 
@@ -232,6 +274,10 @@ bool Service::answer_page(HttpExchange& exchange, std::string_view path) {
 }
 
 void Service::answer_metrics(HttpExchange& exchange) {
+  if (!state_.features.on(Feature::stream_monitoring)) {
+    exchange.refuse(501, "monitoring_disabled", "Monitoring is switched off.");
+    return;
+  }
   exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8", prometheus_text(state_),
                    {{"Cache-Control", "no-store"}});
 }

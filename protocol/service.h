@@ -12,8 +12,13 @@
 #include "core/shard.h"
 #include "net/http_server.h"
 #include "protocol/server_state.h"
+#include "protocol/ws_form.h"
 
 namespace ringcast {
+
+class AgentControl;
+class Rooms;
+class WsPool;
 
 class Service final : public HttpHandler {
  public:
@@ -31,12 +36,20 @@ class Service final : public HttpHandler {
   HttpServer& http() { return http_; }
   ServerState& state() { return state_; }
   Reactor& reactor() { return reactor_; }
+  WsPool& websockets() { return *websockets_; }
+  WsForms& forms() { return forms_; }
+  // Of what is at home on this core.
+  Rooms& rooms() { return *rooms_; }
+  AgentControl& control() { return *control_; }
+  // For a text that is made and given away at once.
+  std::string& scratch() { return scratch_; }
   // Work that goes on beside the requests; cancelled and joined at the end of a drain.
   Scope& background() { return background_; }
 
   struct Counters {
     std::array<Counter, 6> responses;  // by the first digit of the status
     Counter publish_requests, publish_bytes, streams;
+    Counter ws_open, ws_commands, ws_refusals, ws_violations;
     Histogram<11> request_seconds{
         {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1, 1, 10}};
     // Of the driver, copied here now and then, because they are not for other cores to read.
@@ -52,6 +65,7 @@ class Service final : public HttpHandler {
   };
 
   Task<void> route(HttpExchange& exchange);
+  Task<void> route_features(HttpExchange& exchange, std::string_view path);
   Task<void> route_stream(HttpExchange& exchange, std::string_view path);
   void answer_health(HttpExchange& exchange, std::string_view path);
   Task<void> answer_topics(HttpExchange& exchange);
@@ -63,6 +77,11 @@ class Service final : public HttpHandler {
   ServerState& state_;
   std::shared_ptr<const Config> config_;
   Shard shard_;
+  std::unique_ptr<WsPool> websockets_;
+  WsForms forms_;
+  std::unique_ptr<Rooms> rooms_;
+  std::unique_ptr<AgentControl> control_;
+  std::string scratch_;
   HttpServer http_;
   Scope background_;
   CopyTimer copy_timer_;

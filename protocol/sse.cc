@@ -49,8 +49,8 @@ Task<void> serve(Service& service, HttpExchange& exchange, Subscription wanted,
 }
 
 bool refuse_if_off(Service& service, HttpExchange& exchange) {
-  if (service.config().sse.enabled) return false;
-  exchange.refuse(501, "sse_disabled", "Server-sent events are switched off (sse.enabled).");
+  if (service.state().features.on(Feature::sse_streaming)) return false;
+  exchange.refuse(501, "sse_disabled", "Server-sent events are switched off.");
   return true;
 }
 

@@ -5,20 +5,18 @@
 #include <algorithm>
 
 #include "core/topic_name.h"
+#include "core/utf8.h"
 #include "net/url.h"
 
 namespace ringcast {
 namespace {
 
-constexpr std::size_t kMostEchoedIdBytes = 256;  // of a malformed id, in the gap event
 constexpr std::size_t kMostTypes = 64;
 
 // At most 200 bytes of it, never half a character.
 std::string printable(std::string_view text) {
   if (!is_valid_utf8(text)) return "(not UTF-8)";
-  std::size_t end = std::min<std::size_t>(text.size(), 200);
-  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  return std::string(text.substr(0, end));
+  return std::string(cut_utf8(text, 200));
 }
 
 std::optional<SseRefusal> add_types(Subscription& wanted, std::string_view list) {
@@ -70,7 +68,8 @@ std::optional<SseRefusal> read_stream_request(const RequestHead& head, const Lim
       failure = add_stream_topic(wanted, query.value(), limits);
     } else if (query.key() == "types") {
       failure = add_types(wanted, query.value());
-    } else if (query.key() == "lastEventId" && !query.value().empty()) {
+    } else if ((query.key() == "lastEventId" || query.key() == "last_event_id") &&
+               !query.value().empty()) {
       wanted.from = Subscription::From::after_id;
       wanted.last_id = query.value().substr(0, kMostEchoedIdBytes);
     } else if (query.key() == "from" && wanted.from != Subscription::From::after_id) {

@@ -11,6 +11,8 @@
 
 namespace ringcast {
 
+inline constexpr std::size_t kMostEchoedIdBytes = 256;  // of a malformed id, in the gap event
+
 // The answer to a request that asks for what cannot be.
 struct SseRefusal {
   int status;
@@ -23,7 +25,8 @@ struct SseRefusal {
 std::optional<SseRefusal> add_stream_topic(Subscription& wanted, std::string_view name,
                                            const Limits& limits);
 
-// Reads query and headers into `wanted`: `types`, `from`, `lastEventId`, and `topic` too if
+// Reads query and headers into `wanted`: `types`, `from`, `lastEventId` (or
+// `last_event_id`), and `topic` too if
 // `topics` is set; other keys are left alone. Header Last-Event-ID goes before the query (HTML
 // Living Standard, §9.2.4). Refusals: those of topics, bad_types, bad_from, and those of a
 // malformed query (net/url.h).

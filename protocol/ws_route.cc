@@ -1,0 +1,181 @@
+#include "protocol/ws_route.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <optional>
+#include <string>
+
+#include "net/url.h"
+#include "net/websocket_handshake.h"
+#include "protocol/access.h"
+#include "protocol/log.h"
+#include "protocol/sse_request.h"
+#include "protocol/ws_form.h"
+#include "protocol/ws_rooms.h"
+#include "protocol/ws_session.h"
+
+namespace ringcast {
+namespace {
+
+constexpr std::string_view kSubprotocols[] = {"ringcast"};
+
+struct Target {
+  WsRoute route = WsRoute::stream;
+  std::string name;         // decoded
+  std::string topic;        // that the path stands for; may be a pattern
+  std::string_view wanted;  // what the path names, for messages
+};
+
+struct Prefix {
+  std::string_view path;
+  WsRoute route;
+  std::string_view topic;
+};
+// The longer before the shorter.
+constexpr Prefix kNamed[] = {
+    {"/ws/process/", WsRoute::stream, "progress."},
+    {"/ws/agent/", WsRoute::agent, ""},
+    {"/ws/", WsRoute::stream, "client."},
+};
+
+std::optional<std::string> query_value(std::string_view raw, std::string_view key) {
+  std::string scratch(raw.size() + 1, '\0');
+  Query query(raw, scratch);
+  while (query.next()) {
+    if (query.key() == key) return std::string(query.value());
+  }
+  return {};
+}
+
+// Nothing if the path is none of ours or its name is malformed.
+std::optional<Target> read_target(const RequestHead& head) {
+  const std::string_view path = head.path;
+  Target target;
+  if (path == "/ws" || path == "/ws/") return target;
+  if (path == "/ws/jobs") {
+    const auto job = query_value(head.query, "job_id");
+    target.topic = job ? "jobs." + *job : "jobs.*";
+    return target;
+  }
+  if (path == "/ws/admin") {
+    target.route = WsRoute::admin;
+    return target;
+  }
+  if (path == "/ws/collab" || path == "/ws/collaborative") {
+    target.route = WsRoute::rooms;
+    return target;
+  }
+  for (const Prefix& prefix : kNamed) {
+    if (!path.starts_with(prefix.path)) continue;
+    const std::string_view raw = path.substr(prefix.path.size());
+    std::string decoded(raw.size() + 1, '\0');
+    const auto name = percent_decode(raw, decoded);
+    if (!name || name->empty() || name->find_first_of("/*") != std::string_view::npos) return {};
+    target.route = prefix.route;
+    target.name = *name;
+    if (!prefix.topic.empty()) target.topic = std::string(prefix.topic).append(*name);
+    return target;
+  }
+  return {};
+}
+
+// Nothing was refused if it returns true.
+bool refuse_early(Service& service, HttpExchange& exchange, const std::optional<Target>& target) {
+  if (!service.state().features.on(Feature::websocket_streaming)) {
+    exchange.refuse(501, "websocket_disabled", "WebSockets are switched off.");
+    return true;
+  }
+  if (!target) {
+    exchange.refuse(404, "not_found",
+                    "WebSockets are at /ws, /ws/{client_id}, /ws/process/{session}, "
+                    "/ws/agent/{session}, /ws/jobs, /ws/collab and /ws/admin.");
+    return true;
+  }
+  const auto permission =
+      target->route == WsRoute::admin ? Permission::admin : Permission::websocket;
+  if (const auto refusal = refuse_access(exchange, service.config(), permission)) {
+    if (refusal->status == 401) {
+      exchange.refuse(refusal->status, refusal->code, refusal->message,
+                      {{"WWW-Authenticate", "Bearer"}});
+    } else {
+      exchange.refuse(*refusal);
+    }
+    return true;
+  }
+  return false;
+}
+
+std::optional<DeflateParameters> agree_on_deflate(Service& service, const RequestHead& head) {
+  // Broadcast messages are compressed once for all, so each stands alone; and what a client
+  // compresses must not cost us a window for as long as it is connected.
+  const DeflatePolicy policy{.enabled = service.state().features.on(Feature::stream_compression),
+                             .server_no_context_takeover = true,
+                             .client_no_context_takeover = true};
+  return negotiate_deflate(head, policy);
+}
+
+std::optional<SseRefusal> read_wanted(Service& service, const RequestHead& head,
+                                      const Target& target, Subscription& wanted) {
+  const Limits& limits = service.config().limits;
+  if (auto failure = read_stream_request(head, limits, true, wanted)) return failure;
+  if (target.topic.empty()) return {};
+  return add_stream_topic(wanted, target.topic, limits);
+}
+
+}  // namespace
+
+bool is_websocket_path(std::string_view path) { return path == "/ws" || path.starts_with("/ws/"); }
+
+Task<void> serve_websocket(Service& service, HttpExchange& exchange) {
+  const RequestHead& head = exchange.head();
+  const auto target = read_target(head);
+  if (refuse_early(service, exchange, target)) co_return;
+  const auto upgrade = read_upgrade(head);
+  if (!upgrade) {
+    refuse_upgrade(exchange, upgrade.error());
+    co_return;
+  }
+  Subscription wanted;
+  if (const auto failure = read_wanted(service, head, *target, wanted)) {
+    exchange.refuse(failure->status, failure->code, failure->message);
+    co_return;
+  }
+  if (service.state().draining()) {
+    exchange.refuse(503, "draining", "This server is shutting down; connect elsewhere.");
+    co_return;
+  }
+  const auto deflate = agree_on_deflate(service, head);
+  if (deflate) {
+    wanted.form = &service.forms().deflated(deflate->server_max_window_bits);
+  } else {
+    wanted.form = &service.forms().plain();
+  }
+  const auto session =
+      std::make_shared<WsSession>(service, WsSession::Client{.route = target->route,
+                                                             .name = target->name,
+                                                             .peer = exchange.peer(),
+                                                             .deflates = deflate.has_value()});
+  wanted.input = session;
+  wanted.announce_position = !wanted.empty();
+  if (!co_await exchange.flush()) {
+    exchange.refuse(HttpError{});
+    co_return;
+  }
+  wanted.head = upgrade_response(*upgrade, upgrade->choose_subprotocol(kSubprotocols), deflate);
+  const auto joined = co_await service.shard().subscribe(exchange.descriptor(), std::move(wanted));
+  if (!joined) {
+    exchange.refuse(503, joined.error().code, joined.error().message);
+    co_return;
+  }
+  exchange.note_status(101);
+  exchange.socket_taken();
+  service.counters.ws_open.add();
+  log_debug("websocket opened",
+            {{"client_ip", exchange.peer()}, {"client", session->id()}, {"path", head.path}});
+  if (target->route == WsRoute::rooms) join_room_of_request(*session, head);
+  Buffer early = exchange.take_input();
+  session->take(early.bytes());
+}
+
+}  // namespace ringcast
