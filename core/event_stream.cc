@@ -6,6 +6,8 @@
 #include <cstring>
 #include <iterator>
 
+#include "core/utf8.h"
+
 namespace ringcast {
 namespace {
 
@@ -35,28 +37,6 @@ bool has_line_end(std::string_view data) {
   if (data.empty()) return false;  // memchr takes no null pointer, not even for no bytes
   return std::memchr(data.data(), '\n', data.size()) != nullptr ||
          std::memchr(data.data(), '\r', data.size()) != nullptr;
-}
-
-// The length of the well-formed UTF-8 sequence that `text` starts with; 0 if there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xc0) == 0x80; };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xc2 && lead <= 0xdf) return continues(1) ? 2 : 0;
-  if (lead >= 0xe0 && lead <= 0xef) {
-    if (!continues(1) || !continues(2)) return 0;
-    const bool overlong = lead == 0xe0 && byte(1) < 0xa0;
-    const bool surrogate = lead == 0xed && byte(1) > 0x9f;
-    return overlong || surrogate ? 0 : 3;
-  }
-  if (lead >= 0xf0 && lead <= 0xf4) {
-    if (!continues(1) || !continues(2) || !continues(3)) return 0;
-    const bool overlong = lead == 0xf0 && byte(1) < 0x90;
-    const bool beyond = lead == 0xf4 && byte(1) > 0x8f;
-    return overlong || beyond ? 0 : 4;
-  }
-  return 0;
 }
 
 std::string_view name_of(GapReason reason) {

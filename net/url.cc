@@ -1,8 +1,6 @@
 #include "net/url.h"
 
-#include <cstdint>
-#include <cstring>
-
+#include "core/utf8.h"
 #include "net/http_chars.h"
 
 namespace ringcast {
@@ -15,24 +13,6 @@ constexpr HttpError kTooSmall{500, "buffer_too_small", "The URL does not fit its
 constexpr HttpError kBadPath{400, "bad_path",
                              "The path must begin with a slash, be UTF-8 and have no control "
                              "characters and no dot segments."};
-
-bool is_continuation(unsigned char c) { return (c & 0xc0) == 0x80; }
-
-// Length of the well-formed multi-byte sequence at the front of `text`, or 0 (RFC 3629 §4).
-std::size_t sequence_length(std::string_view text) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = at(0);
-  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if (!is_continuation(at(i))) return 0;
-  }
-  if (lead == 0xe0 && at(1) < 0xa0) return 0;   // overlong
-  if (lead == 0xed && at(1) >= 0xa0) return 0;  // surrogates
-  if (lead == 0xf0 && at(1) < 0x90) return 0;   // overlong
-  if (lead == 0xf4 && at(1) >= 0x90) return 0;  // above U+10FFFF
-  return length;
-}
 
 bool has_control(std::string_view text) {
   for (char c : text) {
@@ -84,28 +64,6 @@ bool has_dot_segment(std::string_view path) {
     if (slash == std::string_view::npos) return false;
     path.remove_prefix(slash + 1);
   }
-}
-
-bool is_valid_utf8(std::string_view text) {
-  constexpr std::uint64_t kHighBits = 0x8080808080808080U;
-  while (!text.empty()) {
-    if (text.size() >= 8) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, text.data(), 8);
-      if ((word & kHighBits) == 0) {
-        text.remove_prefix(8);
-        continue;
-      }
-    }
-    if (static_cast<unsigned char>(text.front()) < 0x80) {
-      text.remove_prefix(1);
-      continue;
-    }
-    const std::size_t length = sequence_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
 }
 
 bool Query::decode(std::string_view raw, std::string_view& out) {

@@ -1,4 +1,4 @@
-// Percent-decoding, query strings, paths, UTF-8 (RFC 3986 §2.1, §3.3, §3.4, RFC 3629).
+// Percent-decoding, query strings, paths (RFC 3986 §2.1, §3.3, §3.4).
 //
 // Nothing here allocates: text is decoded into a buffer of the caller, and since decoding never
 // makes a text longer, a buffer as long as the raw text always suffices. What can be read two ways
@@ -27,9 +27,6 @@ HttpResult<std::string_view> decode_path(std::string_view raw, std::span<char> o
 
 // True when a segment between slashes is `.` or `..`. `path` is decoded already.
 bool has_dot_segment(std::string_view path);
-
-// Well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
-bool is_valid_utf8(std::string_view text);
 
 // Walks through the `key=value` pairs of a query string (application/x-www-form-urlencoded):
 //   Query query(head.query, scratch);

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "core/topic_name.h"
-#include "net/url.h"
 
 namespace ringcast {
 namespace {

@@ -17,6 +17,8 @@
 #include <string>
 #include <utility>
 
+#include "core/utf8.h"
+
 namespace ringcast {
 namespace {
 
@@ -28,22 +30,6 @@ constexpr int64_t kWindowMs = 1000;
 
 void append(Line& out, std::string_view text) {
   out.append(text.data(), text.data() + text.size());
-}
-
-// The length of the UTF-8 sequence at the start of `text` (Unicode 15, table 3-7); 0 if malformed.
-size_t utf8_length(std::string_view text) {
-  auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = byte(0);
-  const size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  if (length == 0 || lead > 0xf4 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  if (lead == 0xe0 && byte(1) < 0xa0) return 0;
-  if (lead == 0xed && byte(1) > 0x9f) return 0;
-  if (lead == 0xf0 && byte(1) < 0x90) return 0;
-  if (lead == 0xf4 && byte(1) > 0x8f) return 0;
-  return length;
 }
 
 void append_escaped(Line& out, std::string_view text) {

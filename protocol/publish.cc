@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/topic_name.h"
+#include "core/utf8.h"
 #include "net/url.h"
 #include "protocol/batch_parser.h"
 

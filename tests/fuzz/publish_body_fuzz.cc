@@ -14,7 +14,7 @@
 #include "core/check.h"
 #include "core/event_stream.h"
 #include "core/topic_name.h"
-#include "net/url.h"
+#include "core/utf8.h"
 #include "protocol/batch_parser.h"
 
 namespace ringcast {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "core/utf8.h"
 #include "net/url.h"
 
 namespace ringcast {
@@ -95,13 +96,24 @@ bool plain_utf8(std::string_view text) {
   return true;
 }
 
+void check_utf8(std::string_view raw) {
+  const bool valid = plain_utf8(raw);
+  RINGCAST_CHECK(is_valid_utf8(raw) == valid);
+  std::string_view rest = raw;
+  while (const std::size_t length = utf8_length(rest)) {
+    RINGCAST_CHECK(plain_utf8(rest.substr(0, length)));
+    rest.remove_prefix(length);
+  }
+  RINGCAST_CHECK(rest.empty() == valid);
+}
+
 }  // namespace
 }  // namespace ringcast
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace ringcast;
   const std::string_view raw(reinterpret_cast<const char*>(data), size);
-  RINGCAST_CHECK(is_valid_utf8(raw) == plain_utf8(raw));
+  check_utf8(raw);
   check_decoding(raw);
   check_query(raw);
   check_path(raw);

@@ -15,7 +15,7 @@
 #include "core/check.h"
 #include "core/event_stream.h"
 #include "core/topic_name.h"
-#include "net/url.h"
+#include "core/utf8.h"
 #include "protocol/sse_request.h"
 
 namespace ringcast {

@@ -1,4 +1,4 @@
-#include "net/utf8.h"
+#include "core/utf8.h"
 
 #include <cstddef>
 #include <cstring>
@@ -51,6 +51,21 @@ bool Utf8Validator::feed(std::string_view piece) {
     }
   }
   return true;
+}
+
+bool is_valid_utf8(std::string_view text) {
+  Utf8Validator validator;
+  return validator.feed(text) && validator.at_boundary();
+}
+
+std::size_t utf8_length(std::string_view text) {
+  if (!text.empty() && static_cast<unsigned char>(text.front()) < 0x80) return 1;
+  Utf8Validator character;
+  for (std::size_t length = 1; length <= text.size(); ++length) {
+    if (!character.feed(text.substr(length - 1, 1))) return 0;
+    if (character.at_boundary()) return length;
+  }
+  return 0;
 }
 
 std::string_view cut_utf8(std::string_view text, std::size_t most_bytes) {
