@@ -120,6 +120,8 @@ TEST_F(ConfigTest, RefusesWhatIsOutOfRange) {
                                   "limits.max_headers=-1",
                                   "limits.max_headers=1.5",
                                   "limits.max_headers=10k",
+                                  "limits.max_event_bytes=0",
+                                  "limits.max_event_bytes=268435457",
                                   "limits.max_connections=99999999999999999999",
                                   "ring.entries=1000",
                                   "buffers.recv_count=3",
@@ -152,6 +154,12 @@ TEST_F(ConfigTest, RefusesWhatIsOutOfRange) {
                                   "limits.max_header_bytes=1k"}) {
     EXPECT_NE(override_problem(text), "") << text;
   }
+}
+
+TEST_F(ConfigTest, AnEventIsAtMost256MiB) {
+  EXPECT_EQ(override_problem("limits.max_event_bytes=256MiB"), "");
+  const std::string text = override_problem("limits.max_event_bytes=1GiB");
+  EXPECT_TRUE(contains(text, "a size from 1 to 256MiB")) << text;
 }
 
 TEST_F(ConfigTest, UnknownKeysAreErrorsWithASuggestion) {
