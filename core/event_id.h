@@ -5,8 +5,14 @@
 // is `EPOCH-N` for one event, and `EPOCH-N-M-…` on a connection whose topics live on several home
 // cores: one number for each of them, everything up to it delivered. The epoch changes with every
 // start of a server whose history does not survive, so that an old id is never mistaken for a new
-// one. Characters [a-z0-9-], at most 128 bytes: longer ids, or other characters, would make
-// browsers preflight every cross-origin reconnect.
+// one.
+//
+//   id     = epoch 1*8number           at most 128 bytes, whatever the numbers
+//   epoch  = 1*16(DIGIT / a-z)
+//   number = "-" 1*19DIGIT             decimal, as numbers below 10^13 are written
+//          / "." 9*13(DIGIT / a-z)     base 36, as all others are; no leading zeros
+//
+// Longer ids, or other characters, would make browsers preflight every cross-origin reconnect.
 #pragma once
 
 #include <array>
@@ -21,6 +27,7 @@ namespace ringcast {
 // More homes than this would not fit into an id; further cores only fan out.
 inline constexpr unsigned kMostHomes = 8;
 inline constexpr std::size_t kMostIdBytes = 128;
+inline constexpr std::size_t kMostEpochBytes = 16;
 
 // For each home: the number up to which all was delivered; 0 if the id does not say.
 struct Position {

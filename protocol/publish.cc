@@ -69,10 +69,11 @@ std::optional<HttpError> read_query(std::string_view raw, PublishQuery& out) {
 void respond_published(HttpExchange& exchange, const EventIds& ids, std::uint64_t number,
                        std::string_view topic) {
   // Topics have no characters that JSON escapes.
+  std::array<char, kMostIdBytes> id;
+  const std::string_view id_text(id.data(), ids.write(id.data(), number));
   std::array<char, kMostTopicBytes + kMostIdBytes + 32> body;
-  const auto end =
-      fmt::format_to_n(body.data(), body.size(), "{{\"id\":\"{}-{}\",\"topic\":\"{}\"}}\n",
-                       ids.epoch(), number, topic);
+  const auto end = fmt::format_to_n(body.data(), body.size(),
+                                    "{{\"id\":\"{}\",\"topic\":\"{}\"}}\n", id_text, topic);
   exchange.respond(200, kJson, {body.data(), end.size});
 }
 

@@ -8,7 +8,8 @@
 namespace ringcast {
 namespace {
 
-constexpr std::uint64_t kLargest = 9'999'999'999'999'999'999U;  // 19 digits
+constexpr std::uint64_t kLargest = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t kFirstDense = 10'000'000'000'000;
 
 TEST(EventId, NumberAndHome) {
   const EventIds ids("k3", 2);
@@ -37,7 +38,7 @@ TEST(EventId, RoundTripOfRandomPositions) {
     Position position;
     for (unsigned home = 0; home < homes; ++home) {
       if (random() % 4 == 0) continue;
-      const std::uint64_t counter = 1 + (random() >> (8 + random() % 50));
+      const std::uint64_t counter = 1 + (random() >> (4 + random() % 54));
       position.number[home] = counter * homes + home;
     }
     const std::string id = ids.text(position);
@@ -89,6 +90,17 @@ TEST(EventId, MalformedIdsAreNoPositions) {
                                   "k3-1",  // no event has these
                                   "k3-99999999999999999999",
                                   "k3-18446744073709551616",
+                                  "k3.",
+                                  "k3.3jlxpt2pr",      // 10^13 - 1, which is decimal
+                                  "k3.03jlxpt2ps",     // a leading zero
+                                  "k3.3JLXPT2PS",      // capitals
+                                  "k3.3w5e11264sgsg",  // 2^64
+                                  "k3-.3jlxpt2ps",
+                                  "k3.-3jlxpt2ps",
+                                  "k3.3jlxpt2ps.",
+                                  "k3-3jlxpt2ps",
+                                  ".3jlxpt2ps",
+                                  "k3.3jlxpt2ps.3jlxpt2pu",  // twice the same home
                                   "4",
                                   "\xff-4",
                                   "k3-\xff",
@@ -100,33 +112,48 @@ TEST(EventId, MalformedIdsAreNoPositions) {
   }
 }
 
-TEST(EventId, EightHomesAndHugeNumbersStayWithin128Bytes) {
-  // 14 digits on each: a million events a second on every home reach them after 145 days.
-  const EventIds ids(EventIds::epoch_at(1'760'000'000'000), kMostHomes);
-  Position position;
-  for (unsigned home = 0; home < kMostHomes; ++home) {
-    position.number[home] = 99'999'999'999'984 + home;
-  }
-  const std::string id = ids.text(position);
-  EXPECT_LE(id.size(), kMostIdBytes);
-  EXPECT_EQ(ids.parse(id).problem, IdProblem::none);
-  EXPECT_EQ(ids.parse(id).position.number[7], position.number[7]);
+TEST(EventId, NumbersFromTenToThe13thOnAreInBase36) {
+  const EventIds ids("k3", 2);
+  EXPECT_EQ(ids.text(kFirstDense - 1), "k3-9999999999999");
+  EXPECT_EQ(ids.text(kFirstDense), "k3.3jlxpt2ps");
+  EXPECT_EQ(ids.text(kLargest), "k3.3w5e11264sgsf");
+  EXPECT_EQ(ids.text(Position{{kFirstDense, 7}}), "k3.3jlxpt2ps-7");
+  EXPECT_EQ(ids.parse("k3.3jlxpt2ps").position.number[0], kFirstDense);
+  EXPECT_EQ(ids.parse("k3.3w5e11264sgsf").position.number[1], kLargest);
+  EXPECT_EQ(ids.parse("k3.3jlxpt2ps-7").position.number, (Position{{kFirstDense, 7}}.number));
+  EXPECT_EQ(ids.parse("k3-7.3jlxpt2ps").position.number, (Position{{kFirstDense, 7}}.number));
+  EXPECT_EQ(ids.parse("k2.3jlxpt2ps").problem, IdProblem::epoch);
 }
 
-TEST(EventId, WriteDoesNotPassTheLimitWithTheLargestNumbers) {
-  const EventIds ids("zzzzzzzzz", 1);
-  const std::string id = ids.text(kLargest);
-  EXPECT_EQ(id, "zzzzzzzzz-9999999999999999999");
-  EXPECT_LE(id.size(), kMostIdBytes);
-  EXPECT_EQ(ids.parse(id).position.number[0], kLargest);
+TEST(EventId, DecimalIsReadUpTo19Digits) {
+  const EventIds ids("k3", 1);
+  EXPECT_EQ(ids.parse("k3-9999999999999999999").position.number[0], 9'999'999'999'999'999'999U);
+  EXPECT_EQ(ids.parse("k3-10000000000000").position.number[0], kFirstDense);
+}
+
+TEST(EventId, EightHomesWithTheLargestNumbersStayWithin128Bytes) {
+  const std::uint64_t around[] = {99'999'999'999'984,  // a decimal of 14 digits
+                                  999'999'999'999'992, 9'999'999'999'992, kLargest - 7};
+  for (const std::string& epoch : {EventIds::epoch_at(1'760'000'000'000), std::string(16, 'z')}) {
+    const EventIds ids(epoch, kMostHomes);
+    for (const std::uint64_t first : around) {
+      Position position;
+      for (unsigned home = 0; home < kMostHomes; ++home) position.number[home] = first + home;
+      ASSERT_EQ(ids.home_of(first), 0U);
+      const std::string id = ids.text(position);
+      EXPECT_LE(id.size(), kMostIdBytes) << id;
+      EXPECT_EQ(ids.parse(id).problem, IdProblem::none) << id;
+      EXPECT_EQ(ids.parse(id).position.number, position.number) << id;
+    }
+  }
 }
 
 TEST(EventId, OnlyCharactersThatNeedNoPreflight) {
   const EventIds ids(EventIds::epoch_at(1'760'000'000'000), 4);
   Position position;
-  position.number = {4, 5, 6, 7};
+  position.number = {4, 5, kLargest - 1, kLargest};
   for (const char c : ids.text(position)) {
-    EXPECT_TRUE((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-') << c;
+    EXPECT_TRUE((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-' || c == '.') << c;
   }
 }
 

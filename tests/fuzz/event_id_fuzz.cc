@@ -13,29 +13,45 @@
 namespace ringcast {
 namespace {
 
-// epoch 1*("-" 1*19DIGIT), epoch = 1*(DIGIT / a-z), all of it at most 128 bytes.
+constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+// The number that the digits write in the base, if that is one of 64 bits.
+std::optional<std::uint64_t> plain_number(std::string_view digits, unsigned base) {
+  if (digits.empty()) return std::nullopt;
+  unsigned __int128 number = 0;
+  for (const char c : digits) {
+    const std::size_t digit = kDigits.find(c);
+    if (digit >= base) return std::nullopt;
+    number = number * base + digit;
+    if (number > UINT64_MAX) return std::nullopt;
+  }
+  return static_cast<std::uint64_t>(number);
+}
+
+// epoch 1*number, at most 128 bytes; epoch = 1*(DIGIT / a-z);
+// number = "-" 1*19DIGIT / "." (base 36 of 10^13 or more, without leading zeros).
 std::optional<std::vector<std::uint64_t>> plain_numbers(std::string_view id, std::string& epoch) {
   if (id.size() > kMostIdBytes) return std::nullopt;
   std::vector<std::string> parts(1);
   for (const char c : id) {
-    if (c == '-') {
-      parts.emplace_back();
-    } else {
-      parts.back() += c;
-    }
-  }
-  if (parts.size() < 2) return std::nullopt;
-  std::vector<std::uint64_t> numbers;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const std::string_view allowed = i == 0 ? "0123456789abcdefghijklmnopqrstuvwxyz" : "0123456789";
-    if (parts[i].empty() || parts[i].find_first_not_of(allowed) != std::string::npos) {
-      return std::nullopt;
-    }
-    if (i == 0) continue;
-    if (parts[i].size() > 19) return std::nullopt;
-    numbers.push_back(std::stoull(parts[i]));
+    if (c == '-' || c == '.') parts.emplace_back();
+    parts.back() += c;
   }
   epoch = parts[0];
+  const bool epoch_good =
+      !epoch.empty() && epoch.find_first_not_of(kDigits) == std::string::npos && parts.size() > 1;
+  if (!epoch_good) return std::nullopt;
+  std::vector<std::uint64_t> numbers;
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    const std::string_view digits = std::string_view(parts[i]).substr(1);
+    const bool dense = parts[i][0] == '.';
+    const auto number = plain_number(digits, dense ? 36 : 10);
+    if (!number) return std::nullopt;
+    if (dense ? *number < 10'000'000'000'000 || digits[0] == '0' : digits.size() > 19) {
+      return std::nullopt;
+    }
+    numbers.push_back(*number);
+  }
   return numbers;
 }
 
@@ -63,7 +79,7 @@ void check(const EventIds& ids, std::string_view id) {
   }
   RINGCAST_CHECK(parsed.position.number == expected.number);
   const std::string again = ids.text(parsed.position);
-  RINGCAST_CHECK(again.size() <= id.size());  // leading zeros may go
+  RINGCAST_CHECK(again.size() <= id.size());  // leading zeros and long decimals may go
   const ParsedId same = ids.parse(again);
   RINGCAST_CHECK(same.problem == IdProblem::none);
   RINGCAST_CHECK(same.position.number == parsed.position.number);
