@@ -43,6 +43,13 @@ bool refuse_early(Service& service, HttpExchange& exchange) {
   return false;
 }
 
+// It came whole, and is text.
+bool refuse_body(HttpExchange& exchange, const HttpResult<std::string_view>& body) {
+  if (body && is_valid_utf8(*body)) return false;
+  exchange.refuse(body ? kNotUtf8 : body.error());
+  return true;
+}
+
 std::optional<HttpError> read_query(std::string_view raw, PublishQuery& out) {
   if (raw.empty()) return {};
   std::string scratch(raw.size() + 1, '\0');
@@ -195,14 +202,7 @@ Task<void> publish_to_topic(Service& service, HttpExchange& exchange, std::strin
     co_return;
   }
   const auto body = co_await exchange.body(limits.max_event_bytes);
-  if (!body) {
-    exchange.refuse(body.error());
-    co_return;
-  }
-  if (!is_valid_utf8(*body)) {
-    exchange.refuse(kNotUtf8);
-    co_return;
-  }
+  if (refuse_body(exchange, body)) co_return;
   event.data = *body;
   const auto number = co_await service.shard().publish(*topic, event);
   if (!number) {
@@ -217,14 +217,7 @@ Task<void> publish_batch(Service& service, HttpExchange& exchange) {
   if (refuse_early(service, exchange)) co_return;
   const Limits& limits = service.config().limits;
   const auto body = co_await exchange.body(limits.max_batch_bytes);
-  if (!body) {
-    exchange.refuse(body.error());
-    co_return;
-  }
-  if (!is_valid_utf8(*body)) {
-    exchange.refuse(kNotUtf8);
-    co_return;
-  }
+  if (refuse_body(exchange, body)) co_return;
   BatchParser parser;
   auto events = parser.parse(*body, limits);
   if (!events) {
