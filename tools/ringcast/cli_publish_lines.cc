@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <expected>
 #include <random>
 #include <utility>
 
@@ -105,22 +106,31 @@ Task<Result<void>> send_lines(Sender* sender, Scope* round, const bool* answered
   }
 }
 
-Task<Ending> settle_answer(Sender* sender) {
-  auto response = co_await sender->client.response();
-  if (!response) {
-    sender->note_loss(response.error().message);
-    co_return Ending::again;
+// The body of an answer 200; without one, how the request ended, of which the user is told.
+Task<std::expected<std::string, Ending>> answer_body(Sender* sender,
+                                                     const Result<ClientResponse>* response) {
+  if (!*response) {
+    sender->note_loss(response->error().message);
+    co_return std::unexpected(Ending::again);
   }
-  if (response->status != 200) {
-    const Error error = co_await refusal(&sender->client, *response);
+  const int status = (*response)->status;
+  if (status != 200) {
+    const Error error = co_await refusal(&sender->client, **response);
     sender->note_loss(error.message);
-    co_return is_transient(response->status) ? Ending::again : Ending::failed;
+    co_return std::unexpected(is_transient(status) ? Ending::again : Ending::failed);
   }
-  const auto body = co_await sender->client.body(kAnswerBytesMax);
+  auto body = co_await sender->client.body(kAnswerBytesMax);
   if (!body) {
     sender->note_loss(body.error().message);
-    co_return Ending::again;
+    co_return std::unexpected(Ending::again);
   }
+  co_return *std::move(body);
+}
+
+Task<Ending> settle_answer(Sender* sender) {
+  const auto response = co_await sender->client.response();
+  const auto body = co_await answer_body(sender, &response);
+  if (!body) co_return body.error();
   simdjson::dom::parser parser;
   simdjson::dom::element answer;
   std::uint64_t count = 0;
@@ -230,25 +240,13 @@ std::string_view first_lines(std::string_view lines, std::size_t most) {
 
 Task<Ending> post_batch(Sender* sender, const std::string* target, const std::string* batch,
                         const std::vector<ClientHeader>* headers) {
-  auto response = co_await sender->client.request({.method = "POST",
-                                                   .host = sender->endpoint.url.authority,
-                                                   .target = *target,
-                                                   .headers = *headers,
-                                                   .body = *batch});
-  if (!response) {
-    sender->note_loss(response.error().message);
-    co_return Ending::again;
-  }
-  if (response->status != 200) {
-    const Error error = co_await refusal(&sender->client, *response);
-    sender->note_loss(error.message);
-    co_return is_transient(response->status) ? Ending::again : Ending::failed;
-  }
-  const auto body = co_await sender->client.body(kAnswerBytesMax);
-  if (!body) {
-    sender->note_loss(body.error().message);
-    co_return Ending::again;
-  }
+  const auto response = co_await sender->client.request({.method = "POST",
+                                                         .host = sender->endpoint.url.authority,
+                                                         .target = *target,
+                                                         .headers = *headers,
+                                                         .body = *batch});
+  const auto body = co_await answer_body(sender, &response);
+  if (!body) co_return body.error();
   simdjson::dom::parser parser;
   simdjson::dom::array list;
   if (parser.parse(*body).get(list) != simdjson::SUCCESS) {
