@@ -158,6 +158,7 @@ Task<std::int32_t> WebSocket::fill() {
 }
 
 Task<bool> WebSocket::receive_more(WsMessage* message) {
+  heard_ns_ = reactor().now_ns();  // nothing was due before
   for (;;) {
     // Who does not read our pongs is not read from.
     co_await Send(*this, true);

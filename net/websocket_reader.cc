@@ -235,10 +235,11 @@ bool WebSocketReader::inflate(std::string_view piece, Buffer& out) {
 }
 
 bool WebSocketReader::settle(Inflater::Outcome outcome, const Buffer& out, std::size_t before) {
+  // What came out before is judged first, as if it had come piece by piece.
+  if (!check_text(out.view().substr(before))) return false;
   if (outcome == Inflater::Outcome::corrupt) return fail(Failure::bad_deflate);
   if (outcome == Inflater::Outcome::too_big) return fail(Failure::too_big);
-  if (outcome == Inflater::Outcome::no_memory) return fail(Failure::no_memory);
-  return check_text(out.view().substr(before));
+  return outcome == Inflater::Outcome::ok || fail(Failure::no_memory);
 }
 
 bool WebSocketReader::finish_inflating() {
