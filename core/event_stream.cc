@@ -17,10 +17,7 @@ constexpr std::string_view kExceptField = "except: ";
 constexpr std::string_view kDataField = "data: ";
 constexpr std::size_t kMostTypeBytes = 128;
 
-char* put(char* out, std::string_view text) {
-  std::memcpy(out, text.data(), text.size());
-  return out + text.size();
-}
+char* put(char* out, std::string_view text) { return out + text.copy(out, text.size()); }
 
 // The next line of `rest`, which ends at LF, CR or CRLF; `more` is false at the last one.
 std::string_view take_line(std::string_view& rest, bool& more) {
