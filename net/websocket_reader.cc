@@ -1,7 +1,6 @@
 #include "net/websocket_reader.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "core/check.h"
@@ -157,7 +156,7 @@ bool WebSocketReader::take_control(WsMessage& message) {
   unmask(piece);
   if (frame_left_ == 0 && split_ == nullptr) return give_control(message, piece);
   if (split_ == nullptr) split_ = Split::make();
-  std::memcpy(split_->bytes + split_->size, piece.data(), piece.size());
+  std::ranges::copy(piece, split_->bytes + split_->size);
   split_->size += piece.size();
   if (frame_left_ > 0) return false;
   return give_control(message, {split_->bytes, split_->size});
