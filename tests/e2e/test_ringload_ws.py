@@ -127,8 +127,12 @@ class StandIn:
             assert command["action"] == "pause"
             if query.get("fault") == "silent":
                 continue
-            self.callers[command["ref"]] = ws
-            await self.tell(name, "command", text)
+            if query.get("fault") == "error":
+                await ws.send(json.dumps({"type": "error", "ref": command["ref"]}))
+                continue
+            ref = f"r{next(self.numbers)}"  # the worker is told a reference of the server's own
+            self.callers[ref] = (ws, command["ref"])
+            await self.tell(name, "command", json.dumps({"action": "pause", "ref": ref}))
 
     async def tell(self, name, event, data):
         number = next(self.numbers)
@@ -142,7 +146,8 @@ class StandIn:
             assert message["topic"] == f"control.{name}" and message["event"] == "reply"
             await self.tell(name, "reply", message["data"])  # it gets its own answers, too
             answer = json.loads(message["data"])
-            await self.callers.pop(answer["ref"]).send(json.dumps(answer))
+            caller, ref = self.callers.pop(answer["ref"])
+            await caller.send(json.dumps({"status": answer["status"], "ref": ref}))
 
 
 class Member:
@@ -287,7 +292,14 @@ def test_commands_are_answered_by_a_worker(target, more):
 def test_commands_that_nobody_answers_are_lost(target):
     file = target("&fault=silent")
     result = ringload("--target", file, "--control", "--connections", 4, "--strict", status=3)
-    assert result["lost"] == 4 and result["delivered"] == 0, result
+    assert result["lost"] == 4 and result["delivered"] == 0 and result["foreign"] == 0, result
+
+
+def test_commands_that_are_refused(target):
+    file = target("&fault=error")
+    result = ringload("--target", file, "--control", "--connections", 4, "--strict", status=3)
+    assert result["lost"] == 4 and result["foreign"] == 4, result
+    assert any("4 messages were no answers, the first: {" in each for each in result["warnings"])
 
 
 def test_a_refused_handshake_says_why(target):
