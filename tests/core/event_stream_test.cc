@@ -111,6 +111,13 @@ TEST(EventStream, BoundHoldsWhenThereAreOnlyLineEnds) {
   }
 }
 
+TEST(EventStream, DataOfNoBytesMayBeNowhere) {
+  const NewEvent event{.type = "t", .data = std::string_view(), .key = {}};
+  std::string out(event_bytes(event), '\0');
+  const char* const end = write_event(out.data(), event, 7, EventIds("e", 1));
+  EXPECT_EQ(std::string_view(out.data(), end), "id: e-7\nevent: t\ndata: \n\n");
+}
+
 TEST(EventStream, BoundHoldsForTheLongestIds) {
   const EventIds ids("0123456789abcdef", 1);
   const NewEvent event{.type = "t", .data = "", .key = {}};
