@@ -261,11 +261,20 @@ def haproxy(directory, backend, timeout_ms=50000):
     return process.start(lambda: accepts(port), "haproxy")
 
 
-def nginx(directory, backend, timeout_ms=None, keepalive=False):
+# As nginx's documentation has it for WebSockets.
+NGINX_UPGRADE = (
+    ' proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;'
+    ' proxy_set_header Connection "upgrade";'
+)
+
+
+def nginx(directory, backend, timeout_ms=None, keepalive=False, websocket=False):
     port = free_port()
     location = f"proxy_read_timeout {timeout_ms}ms;" if timeout_ms else ""
     if keepalive:
         location += ' proxy_http_version 1.1; proxy_set_header Connection "";'
+    if websocket:
+        location += NGINX_UPGRADE
     text = NGINX.format(
         port=port,
         backend=backend,

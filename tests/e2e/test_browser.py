@@ -447,3 +447,52 @@ def test_page_has_a_strict_policy_and_needs_nothing_from_outside(server):
         assert part.status == 200 and kind in part.get("Content-Type", ""), part
         assert b"http://" not in part.body and b"https://" not in part.body
     assert b"http://" not in page.body and b"https://" not in page.body
+
+
+# --- WebSocket ------------------------------------------------------------------------------------
+
+WS_HELPER = """
+window.openSocket = (url) => {
+  const log = window.socketLog = [];
+  const socket = window.socket = new WebSocket(url);
+  socket.onopen = () => log.push({kind: 'open', extensions: socket.extensions});
+  socket.onmessage = (e) => log.push({kind: 'message', data: JSON.parse(e.data)});
+  socket.onclose = (e) => log.push({kind: 'close', code: e.code, clean: e.wasClean});
+};
+"""
+
+
+def test_websocket_in_the_browser(start, driver, origin, topic):
+    server = start()
+    driver.get(origin)
+    driver.execute_script(WS_HELPER)
+    driver.execute_script(
+        "openSocket(arguments[0])", f"ws://127.0.0.1:{server.port}/ws?topic={topic}"
+    )
+
+    def log(kind):
+        entries = driver.execute_script("return socketLog")
+        return [entry for entry in entries if entry["kind"] == kind]
+
+    def messages():
+        return [entry["data"] for entry in log("message")]
+
+    wire.wait_for(lambda: len(messages()) >= 2, "the welcome and the position")
+    assert "permessage-deflate" in log("open")[0]["extensions"]
+    data = "ä€😀 \" \\ \n" * 100
+    wire.publish(server.port, topic, data, event="step")
+    wire.wait_for(lambda: len(messages()) >= 3, "the event")
+    assert messages()[2]["data"] == data and messages()[2]["event"] == "step"
+    driver.execute_script(
+        "socket.send(JSON.stringify({type: 'publish', topic: arguments[0], data: 'back'}))", topic
+    )
+    wire.wait_for(lambda: len(messages()) >= 5, "the answer and the event")
+    assert {message.get("type", message.get("data")) for message in messages()[3:]} == {
+        "published",
+        "back",
+    }
+    server.signal(15)
+    wire.wait_for(lambda: log("close"), "the close")
+    assert messages()[-1]["type"] == "drain"
+    assert log("close")[0]["code"] == 1001 and log("close")[0]["clean"]
+    driver.get("about:blank")
