@@ -293,7 +293,7 @@ Task<Result<ClientResponse>> HttpClient::response() {
       }
       begin_ += end + 4;
       searched = 0;
-      if (response.status >= 200) break;
+      if (response.status >= 200 || response.status == 101) break;
       continue;
     }
     searched = waiting().size();
@@ -327,6 +327,10 @@ Result<void> HttpClient::settle_framing(const ClientResponse& response) {
   chunks_ = ChunkedDecoder();
   remaining_ = 0;
   framing_ = Framing::until_close;
+  if (response.status == 101) {  // what follows is another protocol's (RFC 9110 §15.2.2)
+    keep_alive_ = false;
+    return {};
+  }
   bool length_given = false;
   for (const ClientHeader& header : response.headers) {
     if (chars::iequals(header.name, "Transfer-Encoding")) {

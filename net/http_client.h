@@ -96,8 +96,8 @@ class HttpClient {
   // No task may be under way.
   void close();
 
-  // Sends a request and awaits the head of its final response. A response that comes instead of
-  // the rest of the body's acceptance (413, say) is given like any other.
+  // Sends a request and awaits the head of its final response, or of a 101. A response that comes
+  // instead of the rest of the body's acceptance (413, say) is given like any other.
   Task<Result<ClientResponse>> request(ClientRequest request);
 
   // The parts of it, for bodies whose end is not known yet.
@@ -110,6 +110,9 @@ class HttpClient {
   Task<Result<std::string_view>> next_piece(std::int64_t limit_ms);
   // The rest of the body. Error also: too_large.
   Task<Result<std::string>> body(std::size_t most_bytes);
+  // Bytes as they are: after a response 101 the connection speaks the protocol that was asked for,
+  // and next_piece() gives what the server says in it. One caller at a time.
+  Task<Result<void>> send(std::string_view bytes);
 
   // After the end of a body: true if the connection takes another request.
   bool reusable() const { return connected() && finished_ && keep_alive_; }
@@ -120,7 +123,6 @@ class HttpClient {
   enum class Framing : std::uint8_t { none, length, chunked, until_close };
 
   Task<Result<void>> connect_to(SocketAddress address);
-  Task<Result<void>> send(std::string_view bytes);
   Task<Result<bool>> fill(std::int64_t by);  // false: the server has ended its side
   Task<Result<std::string_view>> take_chunked(std::int64_t by);
   Result<void> settle_framing(const ClientResponse& response);
