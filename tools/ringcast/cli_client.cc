@@ -64,6 +64,18 @@ std::string message_of(std::string_view body) {
   return text;
 }
 
+// What to do about a refusal, where that is known.
+std::string_view advice(int status) {
+  switch (status) {
+    case 401:
+      return " Give the server's token with --token or RINGCAST_TOKEN.";
+    case 403:
+      return " Is the token right, and does it allow this?";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 void add_client_options(CLI::App& command, ClientOptions& options) {
@@ -139,10 +151,11 @@ Task<Error> refusal(HttpClient* client, ClientResponse response) {
       fmt::format("{}{}{}", response.status, reason.empty() ? "" : " ", reason);
   if (const auto body = co_await client->body(kRefusalBytesMax)) {
     if (const std::string message = message_of(*body); !message.empty()) {
-      co_return Error{"refused", fmt::format("{} ({})", message, status)};
+      co_return Error{"refused",
+                      fmt::format("{} ({}){}", message, status, advice(response.status))};
     }
   }
-  std::string text = fmt::format("The server answered {}.", status);
+  std::string text = fmt::format("The server answered {}.{}", status, advice(response.status));
   if (const std::string_view location = response.find("Location"); !location.empty()) {
     text += " It points to ";
     append_printable(text, location);

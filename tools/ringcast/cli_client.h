@@ -16,6 +16,7 @@ namespace ringcast {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
+inline constexpr int kExitNoAnswer = 3;
 
 struct ClientOptions {
   std::string url = "http://127.0.0.1:8080";

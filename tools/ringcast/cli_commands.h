@@ -9,5 +9,9 @@ namespace ringcast {
 void add_publish_command(CLI::App& app, int& exit_code);
 void add_subscribe_command(CLI::App& app, int& exit_code);
 void add_topics_command(CLI::App& app, int& exit_code);
+void add_control_command(CLI::App& app, int& exit_code);
+void add_worker_command(CLI::App& app, int& exit_code);
+void add_admin_command(CLI::App& app, int& exit_code);
+void add_features_command(CLI::App& app, int& exit_code);
 
 }  // namespace ringcast

@@ -10,11 +10,11 @@
 #include <memory>
 
 #include "tools/ringcast/cli_commands.h"
+#include "tools/ringcast/cli_fetch.h"
 
 namespace ringcast {
 namespace {
 
-constexpr std::size_t kAnswerBytesMax = 64 << 20;
 constexpr std::size_t kFileBytesMax = 256 << 20;
 constexpr std::int64_t kGraceNs = 2'000'000'000;
 constexpr std::int64_t kLongNs = std::int64_t{3600} * 1'000'000'000;
@@ -89,20 +89,13 @@ Result<std::string> ids_of(const std::string& body) {
   return ids;
 }
 
-Task<int> post(Scope* scope, const Endpoint* endpoint, std::string target, std::string body,
+Task<int> post(Scope* scope, const Endpoint* endpoint, std::string path, std::string body,
                std::string content_type) {
-  HttpClient client(*scope);
-  if (auto opened = co_await open(&client, endpoint); !opened) co_return fail_with(opened.error());
-  std::vector<ClientHeader> headers = endpoint->headers;
-  headers.push_back({"Content-Type", std::move(content_type)});
-  auto response = co_await client.request({.method = "POST",
-                                           .host = endpoint->url.authority,
-                                           .target = target,
-                                           .headers = headers,
-                                           .body = body});
-  if (!response) co_return fail_with(response.error());
-  if (response->status != 200) co_return fail_with(co_await refusal(&client, *response));
-  const auto answer = co_await client.body(kAnswerBytesMax);
+  const auto answer = co_await fetch(scope, endpoint,
+                                     {.method = "POST",
+                                      .path = std::move(path),
+                                      .content_type = std::move(content_type),
+                                      .body = std::move(body)});
   if (!answer) co_return fail_with(answer.error());
   const auto ids = ids_of(*answer);
   if (!ids) co_return fail_with(ids.error());
@@ -111,16 +104,16 @@ Task<int> post(Scope* scope, const Endpoint* endpoint, std::string target, std::
 }
 
 Task<int> publish_one(Scope* scope, const PublishArguments* arguments, const Endpoint* endpoint) {
-  std::string target = endpoint->target("/api/events/" + percent_encode(arguments->topic));
+  std::string path = "/api/events/" + percent_encode(arguments->topic);
   char separator = '?';
   const auto add = [&](std::string_view key, const std::string& value) {
     if (value.empty()) return;
-    target += fmt::format("{}{}={}", separator, key, percent_encode(value));
+    path += fmt::format("{}{}={}", separator, key, percent_encode(value));
     separator = '&';
   };
   add("event", arguments->event);
   add("id", arguments->id);
-  return post(scope, endpoint, std::move(target), arguments->data, "text/plain; charset=utf-8");
+  return post(scope, endpoint, std::move(path), arguments->data, "text/plain; charset=utf-8");
 }
 
 Task<int> publish_file(Scope* scope, const PublishArguments* arguments, const Endpoint* endpoint) {
@@ -128,7 +121,7 @@ Task<int> publish_file(Scope* scope, const PublishArguments* arguments, const En
   if (!text) co_return fail_with(text.error());
   const std::size_t first = text->find_first_not_of(" \t\r\n");
   const bool array = first != std::string::npos && (*text)[first] == '[';
-  co_return co_await post(scope, endpoint, endpoint->target("/api/events"), std::move(*text),
+  co_return co_await post(scope, endpoint, "/api/events", std::move(*text),
                           array ? "application/json" : "application/x-ndjson");
 }
 

@@ -11,6 +11,7 @@
 
 #include "tools/ringcast/cli_client.h"
 #include "tools/ringcast/cli_commands.h"
+#include "tools/ringcast/cli_suggestion.h"
 #include "tools/ringcast/serve.h"
 #include "tools/ringcast/version.h"
 
@@ -26,40 +27,9 @@ constexpr const char* kExamples = R"(Examples, each in a terminal of its own:
 
 `ringcast COMMAND --help` explains a command, with examples.
 
-Exit status: 0 all went well, 1 it failed, 2 wrong usage. RINGCAST_URL names the server for all
+Exit status: 0 all went well, 1 it failed, 2 wrong usage, 3 nobody answered. RINGCAST_URL names the server for all
 commands, RINGCAST_TOKEN the token it asks for.
 )";
-
-// Edits (insert, delete, replace) that turn one word into the other.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t n = 0; n <= b.size(); ++n) row[n] = n;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row[b.size()];
-}
-
-// ` Did you mean X?`, if one of the words is near.
-std::string suggestion(std::string_view word, const std::vector<std::string>& known) {
-  const std::string* best = nullptr;
-  std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 2) + 1;
-  for (const std::string& each : known) {
-    const bool begun = word.size() >= 3 && std::string_view(each).starts_with(word);
-    const std::size_t edits = begun ? 1 : distance(word, each);
-    if (edits < best_distance) {
-      best = &each;
-      best_distance = edits;
-    }
-  }
-  return best == nullptr ? "" : fmt::format(" Did you mean `{}`?", *best);
-}
 
 int complain_about_command(const CLI::App& app, std::string_view word) {
   std::vector<std::string> names;
@@ -104,7 +74,8 @@ int explain(const CLI::App& app, const CLI::ParseError& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Event streams with replayable history, over server-sent events.", "ringcast");
+  CLI::App app("Event streams with replayable history, over server-sent events and WebSocket.",
+               "ringcast");
   app.set_version_flag("--version", fmt::format("ringcast {}", kVersion));
   app.require_subcommand(1);
   app.footer(kExamples);
@@ -114,6 +85,10 @@ int main(int argc, char** argv) {
     add_publish_command(app, exit_code);
     add_subscribe_command(app, exit_code);
     add_topics_command(app, exit_code);
+    add_control_command(app, exit_code);
+    add_worker_command(app, exit_code);
+    add_admin_command(app, exit_code);
+    add_features_command(app, exit_code);
     if (argc < 2) {
       fmt::print(stderr, "{}", app.help());
       return kExitUsage;
