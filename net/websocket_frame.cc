@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstring>
 
-#include "net/utf8.h"
+#include "core/utf8.h"
 
 namespace ringcast {
 namespace {

@@ -14,8 +14,8 @@
 #include <span>
 #include <string_view>
 
+#include "core/utf8.h"
 #include "net/buffer.h"
-#include "net/utf8.h"
 #include "net/websocket_frame.h"
 #include "net/websocket_inflater.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "net/utf8.h"
+#include "core/utf8.h"
 
 namespace ringcast {
 namespace {
