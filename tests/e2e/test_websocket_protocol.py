@@ -467,3 +467,42 @@ def test_violations_neither_leak_nor_disturb_others(echo, seed):
     assert echo.memory_bytes() - memory < 16 << 20, f"seed {seed}"
     for witness in witnesses:
         witness.finish()
+
+
+def test_echoes_allocate_nothing_once_warm(tmp_path, monkeypatch):
+    shim = ws_wire.example("ws_echo").resolve().parents[1] / "lib" / "libcount_allocations.so"
+    if not shim.exists():
+        pytest.skip(f"{shim} is missing: sanitizers have allocators of their own")
+    counter = tmp_path / "allocations"
+    monkeypatch.setenv("LD_PRELOAD", str(shim))
+    monkeypatch.setenv("RINGCAST_TEST_ALLOCATIONS", str(counter))
+    server = ws_wire.EchoServer(tmp_path).start()
+    monkeypatch.delenv("LD_PRELOAD")
+
+    def allocations():
+        return struct.unpack("q", counter.read_bytes()[:8])[0]
+
+    peers = [ws_wire.WebSocket(server.port) for _ in range(10)]
+
+    def round_trips():
+        for size, window in ((64, 1), (64, 50), (1000, 10), (16384, 1), (16384, 3)):
+            payload = b"x" * size
+            for _ in range(20):
+                for peer in peers:
+                    peer.send(frame(BINARY, payload) * window)
+                for peer in peers:
+                    for _ in range(window):
+                        peer.expect(BINARY, payload)
+
+    try:
+        round_trips()
+        before = allocations()
+        assert before > 0, "the counter counts nothing"
+        round_trips()
+        during = allocations() - before
+    finally:
+        for peer in peers:
+            peer.close()
+        server.stop()
+    # Of 13,000 messages; memory for a coincidence or two of more that is under way at once.
+    assert during <= 20, f"{during} allocations"
