@@ -130,8 +130,10 @@ void Hub::rest(Subscriber& subscriber) {
 
 // Of a subscriber without a send in flight: it stands in line if there is something to send.
 void Hub::go_on(Subscriber& subscriber) {
-  if (subscriber.state == SubscriberState::closing || subscriber.linked()) return;
-  if (subscriber.state == SubscriberState::sending) return;
+  if (subscriber.linked()) return;
+  if (subscriber.state != SubscriberState::idle && subscriber.state != SubscriberState::ready) {
+    return;
+  }
   if (has_more(subscriber)) {
     subscriber.state = SubscriberState::ready;
     queue(subscriber);

@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "core/scope.h"
+#include "protocol/agent_control.h"
 #include "protocol/service.h"
 
 namespace ringcast {
@@ -113,6 +114,14 @@ void write_streams(Writer& out, const ServerState& state) {
               [](Service& s) { return s.counters.ws_violations.get(); });
   out.counter("ringcast_websocket_received_bytes_total", "Bytes received from WebSocket clients.",
               [](Service& s) { return s.shard().hub().counters.received_bytes.get(); });
+  out.head("ringcast_rooms", "gauge", "Rooms with somebody in them.");
+  out.value("ringcast_rooms", state.open_rooms.load(std::memory_order_relaxed));
+  out.counter("ringcast_control_commands_total", "Commands handed to workers.",
+              [](Service& s) { return s.control().sent.get(); });
+  out.counter("ringcast_control_timeouts_total", "Commands that no worker answered in time.",
+              [](Service& s) { return s.control().timed_out.get(); });
+  out.gauge("ringcast_control_pending", "Commands that wait for their worker's answer.",
+            [](Service& s) { return s.control().pending.get(); });
   out.gauge("ringcast_form_bytes", "Memory of logs in WebSocket frames.",
             [](Service& s) { return s.shard().hub().counters.form_bytes.get(); });
   out.counter("messages_received_total", "Events published to this server.", [](Service& s) {

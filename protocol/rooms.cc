@@ -8,16 +8,15 @@
 
 namespace ringcast {
 
-Result<std::string> Rooms::join(const std::string& room, Member member, const Config::Rooms& limits,
-                                unsigned homes) {
+Result<std::string> Rooms::join(const std::string& room, Member member,
+                                const Config::Rooms& limits) {
   auto found = members_.find(room);
   if (found == members_.end()) {
-    // Rooms spread over the homes evenly enough for a share each.
-    if (members_.size() >= (limits.max_rooms + homes - 1) / homes) {
+    if (open_.fetch_add(1, std::memory_order_relaxed) >= limits.max_rooms) {
+      open_.fetch_sub(1, std::memory_order_relaxed);
       return fail("too_many_rooms", "There are as many rooms as rooms.max_rooms allows.");
     }
     found = members_.emplace(room, std::vector<Member>{}).first;
-    rooms.set(members_.size());
   }
   std::vector<Member>& all = found->second;
   const auto there = std::ranges::find(all, member.client, &Member::client);
@@ -38,8 +37,10 @@ bool Rooms::leave(const std::string& room, const WsClientId& client, std::size_t
   const bool was = std::erase_if(found->second,
                                  [&](const Member& member) { return member.client == client; }) > 0;
   left = found->second.size();
-  if (left == 0) members_.erase(found);
-  rooms.set(members_.size());
+  if (left == 0) {
+    members_.erase(found);
+    open_.fetch_sub(1, std::memory_order_relaxed);
+  }
   return was;
 }
 

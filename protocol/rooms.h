@@ -4,6 +4,7 @@
 // Home core only; sessions ask by CoreCall (protocol/ws_rooms.cc).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,7 +12,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/counter.h"
 #include "core/result.h"
 #include "protocol/config.h"
 #include "protocol/ws_session.h"
@@ -25,10 +25,12 @@ class Rooms {
     std::string name;
   };
 
+  // `open`: how many rooms there are on all homes.
+  explicit Rooms(std::atomic<std::uint64_t>& open) : open_(open) {}
+
   // Adds a member; one that is there already only gets its new name. Returns all of them. Errors:
   // too_many_rooms, room_full.
-  Result<std::string> join(const std::string& room, Member member, const Config::Rooms& limits,
-                           unsigned homes);
+  Result<std::string> join(const std::string& room, Member member, const Config::Rooms& limits);
   // False: it was not in there. `left` is how many remain.
   bool leave(const std::string& room, const WsClientId& client, std::size_t& left);
   const Member* find(const std::string& room, const WsClientId& client) const;
@@ -36,9 +38,8 @@ class Rooms {
   std::string members_json(const std::string& room) const;
   std::size_t members(const std::string& room) const;
 
-  Counter rooms;  // with somebody in them
-
  private:
+  std::atomic<std::uint64_t>& open_;
   std::unordered_map<std::string, std::vector<Member>> members_;
 };
 

@@ -47,7 +47,8 @@ struct ServerState {
   std::vector<Service*> services;
   std::vector<Page> pages;
   std::string version;
-  std::int64_t started_ms = 0;  // since 1970
+  std::int64_t started_ms = 0;               // since 1970
+  std::atomic<std::uint64_t> open_rooms{0};  // with somebody in them
   std::atomic<Phase> phase{Phase::starting};
 
   bool ready() const { return phase.load(std::memory_order_relaxed) == Phase::serving; }

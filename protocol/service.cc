@@ -73,7 +73,7 @@ Service::Service(Reactor& reactor, ServerState& state)
       shard_(reactor, state.fabric, state.admission, hub_options(*config_),
              table_options(*config_, state.fabric.homes())),
       websockets_(std::make_unique<WsPool>()),
-      rooms_(std::make_unique<Rooms>()),
+      rooms_(std::make_unique<Rooms>(state.open_rooms)),
       control_(std::make_unique<AgentControl>(*this)),
       http_(reactor, state.admission, *this, http_limits(*config_)),
       background_(reactor),

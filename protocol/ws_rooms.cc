@@ -161,9 +161,8 @@ Task<void> join(std::shared_ptr<WsSession> self, JoinRequest wanted) {
   membership.rooms.push_back({wanted.room, wanted.name});
   const WsClientId client = session.client_id();
   const Config::Rooms limits = service.config().rooms;
-  const unsigned homes = service.state().fabric.homes();
   const auto joined = co_await RoomCall(service, wanted.room, [&](Rooms& rooms) {
-    auto members = rooms.join(wanted.room, {client, wanted.name}, limits, homes);
+    auto members = rooms.join(wanted.room, {client, wanted.name}, limits);
     return std::pair(std::move(members), rooms.members(wanted.room));
   });
   const auto forget = [&] {
@@ -303,18 +302,19 @@ Task<void> direct(WsSession& session, const WsCommand& command) {
 }  // namespace
 
 void join_room_of_request(WsSession& session, const RequestHead& head) {
-  JoinRequest wanted;
+  std::string members;
+  bool any = false;
   std::string scratch(head.query.size() + 1, '\0');
   Query query(head.query, scratch);
   while (query.next()) {
-    if (query.key() == "room") wanted.room = query.value();
-    if (query.key() == "name") wanted.name = query.value();
-    if (query.key() == "last_event_id" || query.key() == "lastEventId") {
-      wanted.last_id = query.value();
-    }
+    const bool id = query.key() == "last_event_id" || query.key() == "lastEventId";
+    const std::string_view key = id ? "last_event_id" : query.key();
+    if (!id && key != "room" && key != "name") continue;
+    any |= key == "room";
+    members += fmt::format(",\"{}\":", key);
+    append_json_string(members, query.value());
   }
-  if (wanted.room.empty()) return;
-  session.service().background().spawn(join(session.shared_from_this(), std::move(wanted)));
+  if (any) session.command("{\"type\":\"join\"" + members + '}');
 }
 
 Task<void> obey_room_command(WsSession& session, const WsCommand& command, bool& known) {

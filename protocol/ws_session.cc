@@ -159,15 +159,26 @@ void WsSession::take(std::span<char> bytes) {
   stopped_ |= !received(bytes);
 }
 
-bool WsSession::received(std::span<char> bytes) {
-  if (ended_) return true;  // until the client ends its side
+void WsSession::command(std::string_view json) {
+  if (!open()) return;
+  work().add(json);
+  if (!running_) obey_all();
+  stopped_ |= running_;
+}
+
+WsWork& WsSession::work() {
   if (!work_) {
     work_ = service_.websockets().borrow(deflates_);
     const Config::Ws& limits = service_.config().ws;
     work_->begin({.max_message_bytes = limits.max_message_bytes,
                   .max_frame_bytes = limits.max_message_bytes});
   }
-  WebSocketReader& reader = work_->reader();
+  return *work_;
+}
+
+bool WsSession::received(std::span<char> bytes) {
+  if (ended_) return true;  // until the client ends its side
+  WebSocketReader& reader = work().reader();
   reader.feed(bytes);
   for (WsMessage message; !ended_ && reader.next(message);) {
     if (!hear(message)) break;

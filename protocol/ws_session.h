@@ -93,6 +93,8 @@ class WsSession final : public SubscriberInput, public std::enable_shared_from_t
 
   // What came in behind the request's head.
   void take(std::span<char> bytes);
+  // As if the client had said it.
+  void command(std::string_view json);
 
   Service& service() { return service_; }
   WsRoute route() const { return route_; }
@@ -123,6 +125,7 @@ class WsSession final : public SubscriberInput, public std::enable_shared_from_t
 
  private:
   bool hear(const WsMessage& message);
+  WsWork& work();
   void obey_all();
   static Task<void> run(std::shared_ptr<WsSession> self);
   Task<void> obey(std::string_view text);

@@ -3,10 +3,14 @@
 import pathlib
 import struct
 
+import pytest
+
 import servers
 import wire
+from ws_client import Client
 
 SUBSCRIBERS = 50
+PADDING = " " + "compressible " * 8
 EVENTS = 1000
 
 
@@ -16,7 +20,13 @@ def shim():
     return path
 
 
-def test_publishing_and_delivering_allocate_nothing_once_warm(start, tmp_path, monkeypatch):
+class WsStream(Client):
+    def data(self, count):
+        return [event["data"] for event in self.events(count)]
+
+
+@pytest.mark.parametrize("over", ["sse", "websocket", "deflate"])
+def test_publishing_and_delivering_allocate_nothing_once_warm(start, tmp_path, monkeypatch, over):
     counter = tmp_path / "allocations"
     monkeypatch.setenv("LD_PRELOAD", str(shim()))
     monkeypatch.setenv("RINGCAST_TEST_ALLOCATIONS", str(counter))
@@ -26,14 +36,20 @@ def test_publishing_and_delivering_allocate_nothing_once_warm(start, tmp_path, m
     def allocations():
         return struct.unpack("q", pathlib.Path(counter).read_bytes()[:8])[0]
 
-    streams = [wire.subscribe(server.port, "warm") for _ in range(SUBSCRIBERS)]
+    def subscriber():
+        if over == "sse":
+            return wire.subscribe(server.port, "warm")
+        return WsStream(server.port, "/ws?topic=warm", deflate=over == "deflate")
+
+    streams = [subscriber() for _ in range(SUBSCRIBERS)]
     with wire.Connection(server.port) as publisher:
 
         def publish_all():
             for number in range(EVENTS):
-                wire.publish(server.port, "warm", str(number), event="x", connection=publisher)
+                data = str(number) + PADDING
+                wire.publish(server.port, "warm", data, event="x", connection=publisher)
             for stream in streams:
-                assert stream.data(EVENTS) == [str(number) for number in range(EVENTS)]
+                assert stream.data(EVENTS) == [f"{number}{PADDING}" for number in range(EVENTS)]
 
         publish_all()
         before = allocations()

@@ -226,6 +226,29 @@ def test_the_last_messages_on_join(start):
     assert [said(event)[1] for event in again.events(3)] == [7, 8, "missed"]
 
 
+def test_joining_by_the_path_and_commands_behind_it(server, topic):
+    """Both change what the connection follows, one after the other."""
+    for n in range(20):
+        with wire.Connection(server.port) as connection:
+            commands = b"".join(
+                ws_wire.frame(ws_wire.TEXT, json.dumps(command).encode())
+                for command in (
+                    {"type": "subscribe", "topic": f"{topic}.{n}", "ref": 1},
+                    {"type": "join", "room": f"{topic}-2", "ref": 2},
+                    {"type": "leave", "room": f"{topic}-2", "ref": 3},
+                    {"type": "ping", "ref": 4},
+                )
+            )
+            target = f"/ws/collab?room={topic}&name=%22n%22"
+            connection.send(ws_wire.handshake(target=target) + commands)
+            connection.take_until(b'"type":"joined"')
+            connection.take_until(b'"ref":1}')
+            connection.take_until(b'"type":"joined"')
+            connection.take_until(b'"type":"pong","ref":4}')
+            if n % 2:  # and away in the midst of a close
+                connection.send(ws_wire.close_frame(1000) + commands)
+
+
 def test_several_rooms_on_one_connection(server, topic):
     alice, _ = join(server.port, f"{topic}-1", "alice")
     alice.ask("join", room=f"{topic}-2", name="alice")
@@ -256,7 +279,7 @@ def test_direct_messages(server, topic):
 
 
 def test_rooms_and_members_are_bounded(start):
-    server = start("rooms: {max_rooms: 1, max_members: 2}", arguments=["--cores", "0"])
+    server = start("rooms: {max_rooms: 1, max_members: 2}")
     alice, _ = join(server.port, "r", "alice")
     bob, _ = join(server.port, "r", "bob")
     with Client(server.port, "/ws/collab") as carol:
