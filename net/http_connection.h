@@ -41,15 +41,17 @@ class HttpConnection : public ListHook {
  private:
   friend class HttpExchange;
 
+  // What is not inlined has a frame of its own while it runs; else all of them would be part of
+  // run()'s for as long as the connection lasts, many kilobytes of an idle one.
   Task<void> serve();
   // False: the connection ends.
-  Task<bool> serve_request();
-  Task<bool> receive_head();
+  [[gnu::noinline]] Task<bool> serve_request();
+  [[gnu::noinline]] Task<bool> receive_head();
   Task<bool> receive_first(std::uint64_t timeout_ms);
-  Task<bool> respond_and_close(HttpError error);
+  [[gnu::noinline]] Task<bool> respond_and_close(HttpError error);
   Task<bool> flush();
-  Task<bool> settle(HttpExchange& exchange);
-  Task<void> linger();
+  [[gnu::noinline]] Task<bool> settle(HttpExchange& exchange);
+  [[gnu::noinline]] Task<void> linger();
   std::int64_t after_ms(std::uint64_t ms);
 
   HttpServer& server_;
