@@ -91,4 +91,13 @@ bool Query::next() {
   return false;
 }
 
+std::optional<std::string> query_value(std::string_view raw, std::string_view key) {
+  std::string scratch(raw.size() + 1, '\0');
+  Query query(raw, scratch);
+  while (query.next()) {
+    if (query.key() == key) return std::string(query.value());
+  }
+  return {};
+}
+
 }  // namespace ringcast

@@ -6,7 +6,9 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "net/http_status.h"
@@ -55,5 +57,8 @@ class Query {
   std::string_view value_;
   HttpError error_;
 };
+
+// The value of one parameter, decoded: the first of that name.
+std::optional<std::string> query_value(std::string_view raw, std::string_view key);
 
 }  // namespace ringcast

@@ -23,12 +23,7 @@ std::string token_of(const RequestHead& head) {
                                            [](char c) { return static_cast<char>(c | 0x20); });
     if (bearer) return std::string(field->substr(kBearer.size()));
   }
-  std::string scratch(head.query.size() + 1, '\0');
-  Query query(head.query, scratch);
-  while (query.next()) {
-    if (query.key() == "token") return std::string(query.value());
-  }
-  return {};
+  return query_value(head.query, "token").value_or("");
 }
 
 // In the same time whichever character is wrong.

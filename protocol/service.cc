@@ -54,16 +54,6 @@ bool is_publish_path(std::string_view path) {
   return path == "/api/events" || path.starts_with("/api/events/");
 }
 
-// The value of one query parameter, decoded.
-std::optional<std::string> query_value(std::string_view raw, std::string_view key) {
-  std::string scratch(raw.size() + 1, '\0');
-  Query query(raw, scratch);
-  while (query.next()) {
-    if (query.key() == key) return std::string(query.value());
-  }
-  return {};
-}
-
 }  // namespace
 
 Service::Service(Reactor& reactor, ServerState& state)

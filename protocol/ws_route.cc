@@ -39,15 +39,6 @@ constexpr Prefix kNamed[] = {
     {"/ws/", WsRoute::stream, "client."},
 };
 
-std::optional<std::string> query_value(std::string_view raw, std::string_view key) {
-  std::string scratch(raw.size() + 1, '\0');
-  Query query(raw, scratch);
-  while (query.next()) {
-    if (query.key() == key) return std::string(query.value());
-  }
-  return {};
-}
-
 // Nothing if the path is none of ours or its name is malformed.
 std::optional<Target> read_target(const RequestHead& head) {
   const std::string_view path = head.path;
