@@ -132,7 +132,7 @@ class StandIn:
                 continue
             ref = f"r{next(self.numbers)}"  # the worker is told a reference of the server's own
             self.callers[ref] = (ws, command["ref"])
-            await self.tell(name, "command", json.dumps({"action": "pause", "ref": ref}))
+            await self.tell(name, "command", f'{{"action":"pause","ref":"{ref}"}}')
 
     async def tell(self, name, event, data):
         number = next(self.numbers)
@@ -226,6 +226,16 @@ def test_everybody_gets_every_event_of_their_topic(target):
     result = ringload("--target", target(), *FEW, "--rate", 100, "--size", 5000, "--strict")
     assert result["mode"] == "open" and is_clean(result), result
     assert result["latency_us"]["p50"] > 0
+
+
+def test_ringcast_itself(server):
+    url = ("--url", server.url("").rstrip("/"))
+    result = ringload(*url, *FEW, "--window", 8, "--strict")
+    assert result["subscribers"] == 12 and is_clean(result), result
+    result = ringload(*url, "--control", "--connections", 8, "--topics", 3, "--strict")
+    assert is_clean(result) and result["foreign"] == 0, result
+    result = ringload(*url, "--subscribers", 20, "--idle", "--slow-readers", 2)
+    assert result["subscribers"] == 20, result
 
 
 def test_publishers_that_get_no_answer(target):

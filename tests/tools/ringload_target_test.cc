@@ -79,6 +79,7 @@ ws:
     worker_path: "/work/{session}"
     worker_send: 'take {session}'
     command_mark: do
+    command_ref: 'ref='
     answer: 'done {ref} {session}'
     answer_mark: done
 )";
@@ -99,6 +100,7 @@ TEST(RingloadTarget, ReadsWhatIsSaidOverWebSocket) {
   EXPECT_EQ(ws.control.worker_path, "/work/{session}");
   EXPECT_EQ(ws.control.worker_send, "take {session}");
   EXPECT_EQ(ws.control.command_mark, "do");
+  EXPECT_EQ(ws.control.command_ref, "ref=");
   EXPECT_EQ(ws.control.answer, "done {ref} {session}");
   EXPECT_EQ(ws.control.answer_mark, "done");
   std::string request;

@@ -1,6 +1,11 @@
 #include "tools/ringload/caller.h"
 
 namespace ringcast::load {
+namespace {
+
+constexpr std::size_t kShownBytes = 200;
+
+}  // namespace
 
 Caller::Caller(PublisherOwner& owner, Loop& loop, std::size_t ring, const Options& options,
                const Address& address, Arrivals& arrivals, CallTotals& totals, const CallText& text,
@@ -22,11 +27,13 @@ void Caller::publish(std::string_view, const StampCodec& codec, const Stamp& sta
 
 void Caller::on_data(const WsMessage& message) {
   Stamp stamp;
-  const bool answers = stamps_.find(arrivals_.codec, message.payload, stamp) &&
-                       stamp.publisher == index() && message.payload.contains(text_.mark);
-  if (!answers) {
-    ++totals_.foreign;
+  if (!stamps_.find(arrivals_.codec, message.payload, stamp)) {
+    // A server of commands has other things to say, too.
+    if (text_.comes_back) take_foreign(message.payload);
     return;
+  }
+  if (stamp.publisher != index() || !message.payload.contains(text_.mark)) {
+    return take_foreign(message.payload);
   }
   if (text_.comes_back && !is_whole(message)) ++totals_.altered;
   const std::uint64_t before = arrivals_.totals.delivered;
@@ -39,6 +46,10 @@ void Caller::on_data(const WsMessage& message) {
 
 void Caller::on_written() {
   if (free()) owner().on_free(*this);
+}
+
+void Caller::take_foreign(std::string_view text) {
+  if (totals_.foreign++ == 0) totals_.first_foreign = text.substr(0, kShownBytes);
 }
 
 bool Caller::is_whole(const WsMessage& message) const {

@@ -16,7 +16,8 @@ namespace ringcast::load {
 // What callers have seen besides what Arrivals holds.
 struct CallTotals {
   std::uint64_t altered = 0;  // echoes that were not what was sent
-  std::uint64_t foreign = 0;  // messages that answer nothing
+  std::uint64_t foreign = 0;  // what comes instead of answers: refusals, what is of others
+  std::string first_foreign;
 };
 
 // What is said on a connection. The views must outlive the callers.
@@ -51,6 +52,7 @@ class Caller final : public Publisher, public WsConnection {
   void on_ended(std::string message) override { owner().on_failed(*this, std::move(message)); }
 
   bool is_whole(const WsMessage& message) const;
+  void take_foreign(std::string_view text);
 
   const Address& address_;
   Arrivals& arrivals_;

@@ -66,7 +66,8 @@ The part `ws` of a target file (YAML), here with what holds for ringcast; {topic
         command: '{"action":"pause","ref":"{ref}"}'
         worker_path: "/ws?topic=control.{session}"
         worker_send: ""
-        command_mark: action  # in a command that reaches the worker, besides the reference
+        command_mark: action  # in a command that reaches the worker
+        command_ref: 'ref\":\"'  # before its reference, which ends at \ or "
         answer: '{"type":"publish","topic":"control.{session}","event":"reply",
           "data":"{\"ref\":\"{ref}\",\"status\":\"paused\"}"}'
         answer_mark: status   # in the answer that reaches the caller

@@ -40,7 +40,7 @@ struct Report {
   std::uint64_t duplicates = 0;
   std::uint64_t out_of_order = 0;
   std::uint64_t altered = 0;  // echoes that were not what was sent
-  std::uint64_t foreign = 0;  // messages that answered nothing
+  std::uint64_t foreign = 0;  // what came instead of answers
   std::uint64_t gaps = 0;
   std::uint64_t refused = 0;
   std::uint64_t unsent = 0;  // due, never sent

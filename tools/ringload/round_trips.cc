@@ -48,7 +48,7 @@ RoundTrips::RoundTrips(const Options& options, const Address& address, Loop& loo
              }) {
   for (const WorkerText& text : worker_texts_) {
     workers_.push_back(std::make_unique<Worker>(
-        loop, 0, arrivals_.codec, text, [this] { ++workers_ready_; },
+        loop, 0, text, [this] { ++workers_ready_; },
         [this](std::string message) {
           if (worker_error_.empty()) worker_error_ = std::move(message);
         }));
@@ -98,6 +98,7 @@ std::vector<WorkerText> RoundTrips::worker_texts(const Options& options) {
     substitute(control.worker_send, values, text.subscribe);
     split(control.answer, values, text.before, text.after);
     text.mark = control.command_mark;
+    text.ref_mark = control.command_ref;
   }
   return texts;
 }
@@ -136,7 +137,8 @@ void RoundTrips::warn(Report& report) const {
   }
   if (!worker_error_.empty()) report.warn("a worker was cut off: {}", worker_error_);
   if (totals_.foreign != 0) {
-    report.warn("{} messages answered nothing that was sent", totals_.foreign);
+    report.warn("{} messages were no answers, the first: {}", totals_.foreign,
+                totals_.first_foreign);
   }
 }
 

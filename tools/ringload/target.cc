@@ -91,6 +91,7 @@ void read_control(Section& ws, std::string& error, WsControl& control) {
   section.read("worker_path", control.worker_path);
   section.read("worker_send", control.worker_send);
   section.read("command_mark", control.command_mark);
+  section.read("command_ref", control.command_ref);
   section.read_with_ref("answer", control.answer);
   section.read("answer_mark", control.answer_mark);
   section.refuse_unknown();

@@ -22,7 +22,7 @@ struct TemplateValues {
   std::string_view session = {};
 };
 
-// Stands for what tells a command and its answer from others (a stamp).
+// Stands for what tells a command and its answer from others.
 inline constexpr std::string_view kRef = "{ref}";
 
 // Appends `text` to `out` with its placeholders substituted.
@@ -30,17 +30,18 @@ void substitute(std::string_view text, const TemplateValues& values, std::string
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-// Commands that are answered by a worker behind the server. Messages are recognised by the stamp in
-// the place of {ref}, and by a text that they contain.
+// Commands that are answered by a worker behind the server. A caller puts a stamp in the place of
+// {ref}, and expects it in the answer; the server may give the worker a reference of its own.
 struct WsControl {
   std::string caller_path = "/ws/agent/{session}";
   std::string command = R"({"action":"pause","ref":"{ref}"})";
   std::string worker_path = "/ws?topic=control.{session}";
-  std::string worker_send = {};  // after the handshake; empty: nothing
-  std::string command_mark = "action";
+  std::string worker_send = {};             // after the handshake; empty: nothing
+  std::string command_mark = "action";      // in a command that reaches the worker
+  std::string command_ref = R"(ref\":\")";  // before its reference, which ends at \ or "
   std::string answer = R"({"type":"publish","topic":"control.{session}","event":"reply",)"
                        R"("data":"{\"ref\":\"{ref}\",\"status\":\"paused\"}"})";
-  std::string answer_mark = "status";
+  std::string answer_mark = "status";  // in the answer that reaches the caller
 };
 
 struct WsTarget {
