@@ -97,7 +97,8 @@ def worker_mjs(session):
 @pytest.mark.parametrize("worker", [worker_demo, worker_py, worker_mjs])
 def test_a_worker_is_controlled(server, topic, worker):
     session = topic.replace(".", "-")
-    child = subprocess.Popen(worker(session), env=environment(server.port), stdout=subprocess.PIPE)
+    env = environment(server.port, NODE_PATH="/usr/share/nodejs")  # Debian's node-ws
+    child = subprocess.Popen(worker(session), env=env, stdout=subprocess.PIPE)
     try:
         subscribed(server.port, f"control.{session}")
 
@@ -205,15 +206,15 @@ def test_features_are_switched(start, topic):
 
 
 def test_tokens_are_asked_for_and_taken(start, topic):
-    server = start("auth: {tokens: [reader], admin_tokens: [chief]}\n")
+    server = start("auth: {tokens: [reader-0123456789], admin_tokens: [chief-0123456789]}\n")
     words = ["control", "s", "pause", "--timeout", "0.2"]
     done = cli(server.port, *words, check=1)
     assert "(401 Unauthorized)" in done.stderr and "RINGCAST_TOKEN" in done.stderr
     assert "(403 Forbidden)" in cli(server.port, *words, "--token", "other", check=1).stderr
-    cli(server.port, *words, RINGCAST_TOKEN="reader", check=3)
-    done = cli(server.port, "admin", "topics", "--token", "reader", check=1)
+    cli(server.port, *words, RINGCAST_TOKEN="reader-0123456789", check=3)
+    done = cli(server.port, "admin", "topics", "--token", "reader-0123456789", check=1)
     assert "(403 Forbidden)" in done.stderr
-    cli(server.port, "admin", "topics", "--token", "chief")
+    cli(server.port, "admin", "topics", "--token", "chief-0123456789")
     done = cli(server.port, "features", "disable", "stream-compression", check=1)
     assert "(401 Unauthorized)" in done.stderr
-    cli(server.port, "features", "disable", "stream-compression", "--token", "chief")
+    cli(server.port, "features", "disable", "stream-compression", "--token", "chief-0123456789")

@@ -29,8 +29,8 @@ constexpr const char* kExamples = R"(Examples, each in a terminal of its own:
 
 It works in steps and publishes an event `step_progress` to progress.SESSION for each, at the end
 `completed` or `cancelled`. It follows control.SESSION, obeys each event `command` there, and
-answers with an event `reply` that has the command's `ref`. What it does it prints. A lost connection
-is made again; commands sent meanwhile are obeyed then.
+answers with an event `reply` that has the command's `ref`. What it does it prints. A lost
+connection is made again; commands sent meanwhile are obeyed then.
 
 tools/examples/worker.py and worker.mjs are the same in Python and JavaScript, to begin with.
 
