@@ -200,10 +200,10 @@ def target(stand_in, tmp_path):
     return make
 
 
-def ringload(*arguments, status=0):
-    """Runs ringload ws; its JSON, or what it complained of."""
+def ringload(*arguments, status=0, transport="ws"):
+    """Runs ringload; its JSON, or what it complained of."""
     program = servers.binary().parent / "ringload"
-    command = [program, "ws", "--warmup", 0.1, "--time", 0.4, "--json", "-", *arguments]
+    command = [program, transport, "--warmup", 0.1, "--time", 0.4, "--json", "-", *arguments]
     done = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, timeout=90, check=False
     )
@@ -230,8 +230,10 @@ def test_everybody_gets_every_event_of_their_topic(target):
 
 def test_ringcast_itself(server):
     url = ("--url", server.url("").rstrip("/"))
-    result = ringload(*url, *FEW, "--window", 8, "--strict")
-    assert result["subscribers"] == 12 and is_clean(result), result
+    for transport in ("sse", "ws"):
+        result = ringload(*url, *FEW, "--window", 8, "--strict", transport=transport)
+        assert result["transport"] == transport
+        assert result["subscribers"] == 12 and is_clean(result), result
     result = ringload(*url, "--control", "--connections", 8, "--topics", 3, "--strict")
     assert is_clean(result) and result["foreign"] == 0, result
     result = ringload(*url, "--subscribers", 20, "--idle", "--slow-readers", 2)
