@@ -17,12 +17,37 @@ Caller::Caller(PublisherOwner& owner, Loop& loop, std::size_t ring, const Option
       totals_(totals),
       text_(text),
       frame_(text.before, text.after, text.opcode, mask()),
+      gathers_(options.pipeline > 1 && options.pipeline <= kGatheredMax &&
+               frame_.tail().size() >= kLargeBytes),
       checker_(std::span(&next, 1)) {}
 
 void Caller::publish(std::string_view, const StampCodec& codec, const Stamp& stamp) {
-  sent_at_.push_back(loop().clock_ns());
+  sent_at_.push_back(loop().now_ns());
   const std::string_view frame = frame_.with(codec, stamp);
-  options().pipeline == 1 ? send_frame(frame) : write_frame(frame);
+  if (options().pipeline == 1) {
+    send_frame(frame);
+  } else if (gathers_) {
+    fronts_ += frame.substr(0, frame_.head_bytes());
+  } else {
+    append_frame(frame);
+  }
+}
+
+void Caller::flush() { gathers_ ? send_gathered() : WsConnection::flush(); }
+
+void Caller::send_gathered() {
+  if (sending() || fronts_.empty() || !is_open()) return;
+  fronts_under_way_.swap(fronts_);
+  fronts_.clear();
+  parts_.clear();
+  const std::string_view tail = frame_.tail();
+  for (std::size_t at = 0; at < fronts_under_way_.size(); at += frame_.head_bytes()) {
+    parts_.push_back({fronts_under_way_.data() + at, frame_.head_bytes()});
+    parts_.push_back({const_cast<char*>(tail.data()), tail.size()});
+  }
+  message_.msg_iov = parts_.data();
+  message_.msg_iovlen = parts_.size();
+  send_frames(message_);
 }
 
 void Caller::on_data(const WsMessage& message) {
@@ -45,6 +70,7 @@ void Caller::on_data(const WsMessage& message) {
 }
 
 void Caller::on_written() {
+  flush();
   if (free()) owner().on_free(*this);
 }
 

@@ -2,9 +2,13 @@
 // answer of a worker behind the server (control).
 #pragma once
 
+#include <sys/socket.h>
+#include <sys/uio.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tools/ringload/arrivals.h"
 #include "tools/ringload/publisher.h"
@@ -30,6 +34,9 @@ struct CallText {
   std::string mark;         // what an answer contains besides the stamp
 };
 
+// With one message under way at a time it is sent as it lies; several small ones are copied behind
+// one another; of several large ones only the fronts, with the stamps, are copied, and all are sent
+// with the same rest.
 class Caller final : public Publisher, public WsConnection {
  public:
   // `next`: a zero, kept by the caller of this.
@@ -43,6 +50,7 @@ class Caller final : public Publisher, public WsConnection {
     return is_open() && sent_at_.size() < options().pipeline;
   }
   void publish(std::string_view topic, const StampCodec& codec, const Stamp& stamp) override;
+  void flush() override;
 
  private:
   void on_open() override { owner().on_free(*this); }
@@ -52,13 +60,22 @@ class Caller final : public Publisher, public WsConnection {
   void on_ended(std::string message) override { owner().on_failed(*this, std::move(message)); }
 
   bool is_whole(const WsMessage& message) const;
+  void send_gathered();
   void take_foreign(std::string_view text);
+
+  static constexpr std::size_t kLargeBytes = 1024;
+  static constexpr std::uint32_t kGatheredMax = 512;  // two parts each; a send takes 1024
 
   const Address& address_;
   Arrivals& arrivals_;
   CallTotals& totals_;
   const CallText& text_;
   StampedFrame frame_;
+  bool gathers_;
+  std::string fronts_;            // of the messages for the next send
+  std::string fronts_under_way_;  // of those being sent
+  std::vector<iovec> parts_;
+  msghdr message_{};
   StampFinder stamps_;
   SequenceChecker checker_;
 };

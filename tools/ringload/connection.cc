@@ -36,6 +36,12 @@ void Connection::send(std::string_view bytes) {
   push(operation, kSend);
 }
 
+void Connection::send_parts(msghdr& parts) {
+  Operation operation{.code = OpCode::send_message, .fd = fd_};
+  operation.data = &parts;
+  push(operation, kSend);
+}
+
 void Connection::receive() { push({.code = OpCode::recv_provided, .fd = fd_}, kReceive); }
 
 void Connection::close() {

@@ -5,6 +5,8 @@
 // until on_end() and no send is under way.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -27,6 +29,8 @@ class Connection : public Completion {
  protected:
   // All of the bytes, which must stay until on_sent(). One send at a time.
   void send(std::string_view bytes);
+  // The same of what lies in several places; the header and the list in it must stay, too.
+  void send_parts(msghdr& parts);
   // Receives once; on_bytes() or on_end() follows.
   void receive();
   void close();

@@ -52,7 +52,9 @@ void Pacer::step_open(std::int64_t now_ns) {
     Sender& sender = senders_[next_event_ % options_.publishers];
     ++next_event_;
     ++sender.due;
-    if (sender.publisher->free()) send(sender, now_ns, late_by_us_);
+    if (!sender.publisher->free()) continue;
+    send(sender, now_ns, late_by_us_);
+    sender.publisher->flush();
   }
 }
 
@@ -61,9 +63,10 @@ void Pacer::step_closed(std::int64_t now_ns) {
     Sender& sender = *free_.front();
     free_.pop_front();
     sender.queued = false;
-    if (!sender.publisher->free()) continue;
-    send(sender, now_ns, late_by_us_);
-    if (sender.publisher->free()) queue(sender);
+    Publisher& publisher = *sender.publisher;
+    while (publisher.free() && outstanding() <= allowance_) send(sender, now_ns, late_by_us_);
+    publisher.flush();
+    if (publisher.free()) queue(sender);
   }
 }
 
@@ -112,6 +115,7 @@ void Pacer::on_free(Publisher& publisher) {
   while (sender.sent < sender.due && publisher.free()) {
     send(sender, loop_.now_ns() - arrivals_.origin_ns, late_by_answers_);
   }
+  publisher.flush();
 }
 
 void Pacer::on_answer(Publisher&, std::int64_t took_ns) {

@@ -40,6 +40,8 @@ class Publisher {
   // Whether publish() may be called.
   virtual bool free() const = 0;
   virtual void publish(std::string_view topic, const StampCodec& codec, const Stamp& stamp) = 0;
+  // Sends what publish() may have kept for company.
+  virtual void flush() {}
   virtual void retry() {}  // only for those who call on_refused()
 
   std::uint32_t index() const { return index_; }

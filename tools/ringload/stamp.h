@@ -30,18 +30,19 @@ class StampCodec {
  public:
   explicit StampCodec(std::uint16_t run) {
     char end[8] = {0, 0, '.', 0, 0, 0, 0, '.'};
-    write_hex(end + 3, run, 4);
+    write_hex4(end + 3, run);
     std::memcpy(&end_, end, sizeof end_);
   }
 
   // Writes kStampBytes.
   void write(char* out, const Stamp& stamp) const {
     std::memcpy(out + 24, &end_, sizeof end_);
-    write_hex(out, stamp.publisher, 4);
+    write_hex4(out, stamp.publisher);
     out[4] = '.';
-    write_hex(out + 5, stamp.sequence, 8);
+    write_hex8(out + 5, stamp.sequence);
     out[13] = '.';
-    write_hex(out + 14, static_cast<std::uint64_t>(stamp.intended_ns), 12);
+    write_hex8(out + 14, static_cast<std::uint32_t>(stamp.intended_ns >> 16));
+    write_hex4(out + 22, static_cast<std::uint32_t>(stamp.intended_ns));
   }
 
   // Reads kStampBytes; false if this is no stamp of this run.
@@ -86,8 +87,24 @@ class StampCodec {
     return static_cast<std::uint32_t>(value | (value >> 16));
   }
 
-  static void write_hex(char* out, std::uint64_t value, int digits) {
-    for (int at = digits - 1; at >= 0; --at, value >>= 4) out[at] = "0123456789abcdef"[value & 15];
+  // The eight digits of a value, the first of them in the lowest byte.
+  static std::uint64_t digits(std::uint32_t value) {
+    constexpr std::uint64_t kOnes = 0x0101010101010101;
+    std::uint64_t spread = std::byteswap(value);
+    spread = (spread & 0xffff) | (spread & 0xffff0000) << 16;
+    spread = (spread & 0x000000ff000000ff) | (spread & 0x0000ff000000ff00) << 8;
+    spread = (spread >> 4 & 0x000f000f000f000f) | (spread & 0x000f000f000f000f) << 8;
+    const std::uint64_t letters = (spread + 6 * kOnes) >> 4 & kOnes;
+    return spread + '0' * kOnes + letters * ('a' - '0' - 10);
+  }
+  static void write_hex8(char* out, std::uint32_t value) {
+    const std::uint64_t text = digits(value);
+    std::memcpy(out, &text, 8);
+  }
+  // Of the lower 16 bits.
+  static void write_hex4(char* out, std::uint32_t value) {
+    const std::uint64_t text = digits(value) >> 32;
+    std::memcpy(out, &text, 4);
   }
 
   std::uint64_t end_ = 0;  // the last 8 bytes, less the two digits of the time

@@ -35,6 +35,10 @@ class StampedFrame {
     return frame_;
   }
 
+  // How many of its bytes change, from the front; what is behind them stays the same.
+  std::size_t head_bytes() const { return stamp_at_ + kStampBytes; }
+  std::string_view tail() const { return std::string_view(frame_).substr(head_bytes()); }
+
  private:
   WsMask mask_;
   std::size_t offset_;  // of the stamp in the message

@@ -52,12 +52,7 @@ void WsConnection::write(WsOpcode opcode, std::string_view payload) {
   const std::size_t at = waiting_.size();
   waiting_ += payload;
   apply_mask(std::span(waiting_).subspan(at), mask_);
-  if (!gathering_) flush();
-}
-
-void WsConnection::write_frame(std::string_view frame) {
-  waiting_ += frame;
-  if (!gathering_) flush();
+  flush();
 }
 
 void WsConnection::send_frame(std::string_view frame) {
@@ -66,8 +61,14 @@ void WsConnection::send_frame(std::string_view frame) {
   send(frame);
 }
 
+void WsConnection::send_frames(msghdr& parts) {
+  RINGCAST_CHECK(!sending_);
+  sending_ = true;
+  send_parts(parts);
+}
+
 void WsConnection::flush() {
-  if (sending_ || waiting_.empty() || !is_open()) return;
+  if (gathering_ || sending_ || waiting_.empty() || !is_open()) return;
   under_way_.swap(waiting_);
   sending_ = true;
   send(under_way_);

@@ -28,10 +28,13 @@ class WsConnection : public Connection {
   void dial(const Address& to, const SocketOptions& options, std::string request);
   // A message or a control frame.
   void write(WsOpcode opcode, std::string_view payload);
-  // A whole frame, masked with mask().
-  void write_frame(std::string_view frame);
-  // The same without a copy, when nothing is being sent: it must stay as it is until on_written().
+  // A whole frame, masked with mask(), for the next flush().
+  void append_frame(std::string_view frame) { waiting_ += frame; }
+  void flush();
+  // The same at once and without a copy, when nothing is being sent: it must stay as it is until
+  // on_written().
   void send_frame(std::string_view frame);
+  void send_frames(msghdr& parts);
   // Closes the connection; on_ended() is called with the message.
   void end(std::string message);
   void stop_reading() { reading_ = false; }
@@ -60,7 +63,6 @@ class WsConnection : public Connection {
   void read_head(std::string_view bytes);
   void read_frames(std::string_view bytes);
   bool on_message(const WsMessage& message);
-  void flush();
 
   WsStream stream_;
   std::string text_;       // the request, then the response's head
