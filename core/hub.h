@@ -194,7 +194,13 @@ class Hub final : public TurnHook {
   void give(Subscriber& subscriber, std::string_view own_bytes);
   void say_farewell(Subscriber& subscriber);
   void end_all();
-  struct DrainMessage;
+  // Goes to a home and back: what was published there before is announced here when it returns.
+  struct DrainMessage : Message {
+    explicit DrainMessage(Hub& of);
+    static void at_home(Message& message);
+    static void returned(Message& message);
+    Hub& hub;
+  };
   void poll(Subscriber& subscriber);
   void check_heard(Subscriber& subscriber, Duplex& duplex);
   void leave(TopicView& view);  // a subscriber of it has gone
@@ -213,6 +219,7 @@ class Hub final : public TurnHook {
   HubOptions options_;
   bool draining_ = false;
   unsigned drain_answers_due_ = 0;
+  std::vector<std::unique_ptr<DrainMessage>> drain_messages_;
   std::minstd_rand jitter_;
   std::array<std::uint64_t, kMostHomes> watermarks_{};  // as of before this turn's messages
   std::array<std::uint64_t, kMostHomes> announced_{};   // everything up to here was looked at

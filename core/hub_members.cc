@@ -39,26 +39,6 @@ struct DetachMessage : Message {
   std::unique_ptr<TopicView> view;
 };
 
-}  // namespace
-
-// Goes to a home and back: what was published there before is announced here when it returns.
-struct Hub::DrainMessage : Message {
-  DrainMessage(Hub& of, Reactor& reader) : Message(at_home), hub(of), back(reader) {}
-  static void at_home(Message& message) {
-    auto& self = static_cast<DrainMessage&>(message);
-    self.handler = returned;
-    Reactor::current()->send_to(self.back, self);
-  }
-  static void returned(Message& message) {
-    const std::unique_ptr<DrainMessage> self(static_cast<DrainMessage*>(&message));
-    if (--self->hub.drain_answers_due_ == 0) self->hub.end_all();
-  }
-  Hub& hub;
-  Reactor& back;
-};
-
-namespace {
-
 GapReason reason_of(IdProblem problem) {
   return problem == IdProblem::epoch ? GapReason::epoch : GapReason::malformed;
 }
@@ -417,14 +397,28 @@ void Hub::say_farewell(Subscriber& subscriber) {
   subscriber.reason = CloseReason::drain;
 }
 
+Hub::DrainMessage::DrainMessage(Hub& of) : Message(at_home), hub(of) {}
+
+void Hub::DrainMessage::at_home(Message& message) {
+  auto& self = static_cast<DrainMessage&>(message);
+  self.handler = returned;
+  Reactor::current()->send_to(self.hub.reactor_, self);
+}
+
+void Hub::DrainMessage::returned(Message& message) {
+  Hub& hub = static_cast<DrainMessage&>(message).hub;
+  if (--hub.drain_answers_due_ == 0) hub.end_all();
+}
+
 void Hub::drain() {
   if (draining_) return;
   draining_ = true;
   for (unsigned home = 0; home < fabric_.homes(); ++home) {
     if (home == reactor_.core()) continue;
     ++drain_answers_due_;
-    auto message = std::make_unique<DrainMessage>(*this, reactor_);
-    reactor_.send_to(fabric_.shards[home]->reactor(), *message.release());
+    // The hub's, since the cores may stop before it is back.
+    drain_messages_.push_back(std::make_unique<DrainMessage>(*this));
+    reactor_.send_to(fabric_.shards[home]->reactor(), *drain_messages_.back());
   }
   if (drain_answers_due_ == 0) end_all();
 }

@@ -327,6 +327,8 @@ def test_files(server, topic, tmp_path):
 
 # --- subscribe -----------------------------------------------------------------------------------
 
+WAYS = [(), ("--ws",), ("--ws", "--compress")]
+
 
 def test_pretty_lines(server, topic):
     publish(server.port, topic, "plain")
@@ -372,12 +374,13 @@ def test_filters_and_resuming(server, topic):
     assert [json.loads(line)["id"] for line in out.splitlines()] == ids[4:]
 
 
-def test_nothing_is_lost_or_doubled_over_cuts(server, topic, run, tap):
+@pytest.mark.parametrize("way", WAYS, ids=" ".join)
+def test_nothing_is_lost_or_doubled_over_cuts(server, topic, run, tap, way):
     between = tap(server.port)
-    command = run(between.port, "subscribe", topic, topic + ".b", "--retry", "20")
+    command = run(between.port, "subscribe", topic, topic + ".b", "--retry", "20", *way)
     subscribed(server.port, topic)
     for number in range(200):
-        publish(server.port, topic + ".b" * (number % 3 == 0), str(number))
+        publish(server.port, topic + ".b" * (number % 3 == 0), f"{number} " + "again " * 40)
         if number % 40 == 20:
             command.wait_out(number // 2)
             between.cut()
@@ -389,9 +392,10 @@ def test_nothing_is_lost_or_doubled_over_cuts(server, topic, run, tap):
     assert any("to go on after" in line for line in err) and "Connected again." in err[-1]
 
 
-def test_a_restarted_server_is_joined_again_with_a_warning(start, topic, run):
+@pytest.mark.parametrize("way", WAYS, ids=" ".join)
+def test_a_restarted_server_is_joined_again_with_a_warning(start, topic, run, way):
     server = start("drain: {retry_min_ms: 10, retry_max_ms: 20}\n")
-    command = run(server.port, "subscribe", topic, "--json")
+    command = run(server.port, "subscribe", topic, "--json", *way)
     subscribed(server.port, topic)
     publish(server.port, topic, "before")
     command.wait_out(1)

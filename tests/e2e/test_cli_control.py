@@ -1,7 +1,6 @@
 """The commands over WebSocket against the real server: following, controlling, administering."""
 
 import json
-import shutil
 import signal
 import subprocess
 
@@ -18,25 +17,6 @@ EXAMPLES = servers.ROOT / "tools" / "examples"
 # --- subscribe --ws ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("compress", [(), ("--compress",)], ids=["plain", "compressed"])
-def test_nothing_is_lost_or_doubled_over_cuts(server, topic, run, tap, compress):
-    between = tap(server.port)
-    words = ["subscribe", topic, topic + ".b", "--ws", "--retry", "20", *compress]
-    command = run(between.port, *words)
-    subscribed(server.port, topic)
-    for number in range(200):
-        publish(server.port, topic + ".b" * (number % 3 == 0), f"{number} " + "again " * 40)
-        if number % 40 == 20:
-            command.wait_out(number // 2)
-            between.cut()
-    lines = [line.split() for line in command.wait_out(200)]
-    for name in (topic, topic + ".b"):
-        numbers = [int(line[2]) for line in lines if line[0] == name]
-        assert numbers == [n for n in range(200) if (n % 3 == 0) == name.endswith(".b")]
-    _, err = command.end(0, signal.SIGINT)
-    assert any("to go on after" in line for line in err) and "Connected again." in err[-1]
-
-
 def test_is_the_same_as_over_server_sent_events(server, topic):
     for number, data in enumerate(("", 'ü\n\x01 "q" \\', '{"a":[1]}', "x" * 70_000, "a\r\nb\n")):
         publish(server.port, topic, data, event=("typed" if number % 2 else None))
@@ -51,24 +31,6 @@ def test_is_the_same_as_over_server_sent_events(server, topic):
     assert len(resumed.stdout.splitlines()) == 4
     typed = cli(server.port, *words[:-1], "2", "--types", "typed", "--ws").stdout
     assert typed.count("typed  ") == 2
-
-
-def test_a_restarted_server_is_joined_again_with_a_warning(start, topic, run):
-    server = start("drain: {retry_min_ms: 10, retry_max_ms: 20}\n")
-    command = run(server.port, "subscribe", topic, "--ws", "--json")
-    subscribed(server.port, topic)
-    publish(server.port, topic, "before")
-    command.wait_out(1)
-    server.stop()
-    command.wait_err("The server is going away. Connecting again to go on after")
-    server.start()
-    publish(server.port, topic, "early")
-    command.wait_out(2)
-    publish(server.port, topic, "late")
-    out = command.wait_out(3)
-    assert [json.loads(line)["data"] for line in out] == ["before", "early", "late"]
-    _, err = command.end(0, signal.SIGTERM)
-    assert any("Gap" in line and "the server was started anew" in line for line in err), err
 
 
 def test_the_servers_reason_is_told(server):
@@ -88,10 +50,7 @@ def worker_py(session):
 
 
 def worker_mjs(session):
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not there")
-    return [node, EXAMPLES / "worker.mjs", session]
+    return [servers.tool("node", "nodejs"), EXAMPLES / "worker.mjs", session]
 
 
 @pytest.mark.parametrize("worker", [worker_demo, worker_py, worker_mjs])

@@ -1,4 +1,4 @@
-"""Streams over WebSocket: routes, the form of events, replay, commands, limits, misbehaving clients."""
+"""Streams over WebSocket: routes, the form of events, replay, commands, limits, misbehaviour."""
 
 import json
 import random
@@ -467,8 +467,7 @@ def test_pings_find_out_who_is_gone(start, topic):
 
 def test_whoever_does_not_read_its_answers_is_not_heard_further(start):
     server = start("ws: {max_backlog_bytes: 64KiB}")
-    with Client(server.port) as greedy, Client(server.port) as other:
-        greedy.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with Client(server.port, receive_buffer=4096) as greedy, Client(server.port) as other:
         greedy.socket.settimeout(1)
         flood = ws_wire.frame(ws_wire.TEXT, b'{"type":"ping","ref":"' + b"x" * 100 + b'"}') * 1000
         sent = 0
@@ -484,10 +483,10 @@ def test_whoever_does_not_read_its_answers_is_not_heard_further(start):
 
 def test_a_slow_subscriber_costs_nobody_else_anything(start, topic):
     server = start("history: {bytes: 256KiB}")
-    with Client(server.port, f"/ws?topic={topic}") as slow, Client(
-        server.port, f"/ws?topic={topic}"
+    target = f"/ws?topic={topic}"
+    with Client(server.port, target, receive_buffer=4096) as slow, Client(
+        server.port, target
     ) as quick:
-        slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         with wire.Connection(server.port) as connection:
             for n in range(3000):
                 number = publish(server.port, topic, "x" * 4000, connection=connection)

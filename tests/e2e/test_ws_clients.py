@@ -27,7 +27,8 @@ socket.on('message', (text) => {
   } else if (message.type === 'subscribed') {
     for (let n = 0; n < count; ++n) {
       const data = n + ' ' + 'é'.repeat(200);
-      socket.send(JSON.stringify({ type: 'publish', topic: n % 2 ? topic : topic + '.more', data }));
+      const to = n % 2 ? topic : topic + '.more';
+      socket.send(JSON.stringify({ type: 'publish', topic: to, data }));
     }
   } else if (message.event) {
     got.push(Number(message.data.split(' ')[0]));

@@ -221,7 +221,8 @@ def test_the_last_messages_on_join(start):
     assert [said(event)[1] for event in messages] == [4, 5, 6, 7, 8]
     bob.close()
     alice.ask("broadcast", data="missed")
-    again = Client(server.port, f"/ws/collaborative?room=r&name=bob&last_event_id={messages[2]['id']}")
+    last = messages[2]["id"]
+    again = Client(server.port, f"/ws/collaborative?room=r&name=bob&last_event_id={last}")
     assert again.message()["type"] == "joined"
     assert [said(event)[1] for event in again.events(3)] == [7, 8, "missed"]
 

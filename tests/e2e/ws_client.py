@@ -14,11 +14,11 @@ DEFLATE = "permessage-deflate; client_max_window_bits"
 class Client(ws_wire.WebSocket):
     """After its handshake; the welcome is in `welcome`, a first position in `position`."""
 
-    def __init__(self, port, target="/ws", deflate=False, headers=()):
+    def __init__(self, port, target="/ws", deflate=False, headers=(), receive_buffer=None):
         self.closed_with = None
         self.pings = 0
         self.fresh = []
-        wire.Connection.__init__(self, port)
+        wire.Connection.__init__(self, port, receive_buffer=receive_buffer)
         fields = list(headers)
         if deflate:
             fields.append(("Sec-WebSocket-Extensions", DEFLATE))
