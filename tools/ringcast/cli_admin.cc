@@ -35,7 +35,7 @@ Examples:
   ringcast admin disconnect w0-3-7
   ringcast admin connections --json | jq -r '.connections[] | select(.paused) | .id'
   ringcast admin metrics --count 5
-  RINGCAST_TOKEN=secret ringcast admin drain --url http://events.example:8080
+  RINGCAST_TOKEN="$token" ringcast admin drain --url http://events.example:8080
 
 Where the server has an admin token (auth.admin_tokens), --token takes that one; where it has none,
 only who is on the same machine gets in.
@@ -88,38 +88,27 @@ Task<int> administer(Scope* scope, const AdminArguments* arguments, const Endpoi
   socket.close();
   if (!answer) co_return fail_with(answer.error());
   if (arguments->json) co_return co_await print_answer(scope, std::move(*answer));
-  const auto text = describe(*arguments, *answer);
+  auto text = describe(*arguments, *answer);
   if (!text) co_return fail_with(text.error());
-  Output output;
-  const int code = output.exit_code(co_await output.write(scope, *text));
+  const int code = co_await print_answer(scope, std::move(*text));
   tell_what_is_missing(*answer);
   co_return code;
 }
 
-int run_admin(const AdminArguments& arguments) {
-  const auto endpoint = make_endpoint(arguments.client);
+// What is wrong with the arguments; empty if nothing is.
+std::string usage_problem(const AdminArguments& arguments) {
+  if (std::ranges::find(kActions, arguments.action) == kActions.end()) {
+    return unknown_word("action", arguments.action, kActions);
+  }
   const bool disconnect = arguments.action == "disconnect";
-  const bool metrics = arguments.action == "metrics";
-  std::string problem;
-  if (!endpoint) problem = endpoint.error().message;
   if (disconnect && arguments.id.empty()) {
-    problem = "ID is missing: `ringcast admin connections` lists them.";
+    return "ID is missing: `ringcast admin connections` lists them.";
   }
   if (!disconnect && !arguments.id.empty()) {
-    problem = fmt::format("`{}` takes no ID.", arguments.action);
+    return fmt::format("`{}` takes no ID.", arguments.action);
   }
-  if (!metrics && arguments.count > 0) problem = "--count is for metrics.";
-  if (std::ranges::find(kActions, arguments.action) == kActions.end()) {
-    problem = unknown_word("action", arguments.action, kActions);
-  }
-  if (!problem.empty()) {
-    complain(problem);
-    return kExitUsage;
-  }
-  return run_command([&](Scope& scope) {
-    const auto way = metrics ? follow_metrics : administer;
-    return way(&scope, &arguments, &*endpoint);
-  });
+  if (arguments.action != "metrics" && arguments.count > 0) return "--count is for metrics.";
+  return "";
 }
 
 }  // namespace
@@ -135,7 +124,13 @@ void add_admin_command(CLI::App& app, int& exit_code) {
       ->check(CLI::PositiveNumber);
   command->add_flag("--json", arguments->json, "the server's answer as it is");
   add_client_options(*command, arguments->client);
-  command->callback([arguments, &exit_code] { exit_code = run_admin(*arguments); });
+  command->callback([arguments, &exit_code] {
+    exit_code = run_client(
+        arguments->client, usage_problem(*arguments), [&](Scope* scope, const Endpoint* endpoint) {
+          const auto way = arguments->action == "metrics" ? follow_metrics : administer;
+          return way(scope, arguments.get(), endpoint);
+        });
+  });
 }
 
 }  // namespace ringcast

@@ -52,12 +52,17 @@ Task<Result<std::string>> ask(WebSocketClient* socket, std::string command,
 
 Task<int> print_answer(Scope* scope, std::string answer) {
   Output output;
+  if (!answer.ends_with('\n')) answer += '\n';
   if (output.terminal()) {
     std::string printable;
-    append_printable(printable, answer);
+    for (std::string_view rest = answer; !rest.empty();) {
+      const std::size_t end = rest.find('\n');
+      append_printable(printable, rest.substr(0, end));
+      printable += '\n';
+      rest.remove_prefix(end + 1);
+    }
     answer = std::move(printable);
   }
-  if (!answer.ends_with('\n')) answer += '\n';
   co_return output.exit_code(co_await output.write(scope, answer));
 }
 

@@ -20,7 +20,7 @@ std::string simple_command(std::string_view type);
 Task<Result<std::string>> ask(WebSocketClient* socket, std::string command,
                               std::int64_t timeout_ms);
 
-// The answer on standard output: as it is, a line. An exit code.
+// Lines on standard output, as they are; on a terminal without what could command it. An exit code.
 Task<int> print_answer(Scope* scope, std::string answer);
 
 }  // namespace ringcast

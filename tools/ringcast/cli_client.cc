@@ -138,6 +138,17 @@ int run_command(const std::function<Task<int>(Scope& scope)>& command) {
   return code;
 }
 
+int run_client(const ClientOptions& options, std::string problem,
+               const std::function<Task<int>(Scope* scope, const Endpoint* endpoint)>& command) {
+  const auto endpoint = make_endpoint(options);
+  if (problem.empty() && !endpoint) problem = endpoint.error().message;
+  if (!problem.empty()) {
+    complain(problem);
+    return kExitUsage;
+  }
+  return run_command([&](Scope& scope) { return command(&scope, &*endpoint); });
+}
+
 Task<Result<void>> open(HttpClient* client, const Endpoint* endpoint) {
   auto addresses = resolve(endpoint->url);
   if (!addresses) co_return std::unexpected(addresses.error());

@@ -67,6 +67,11 @@ inline SocketOperation ready_for(Scope& scope, int fd, unsigned events) {
 // is cancelled by SIGINT or SIGTERM; a second one ends the program at once. SIGPIPE is ignored.
 int run_command(const std::function<Task<int>(Scope& scope)>& command);
 
+// The same for a command that talks to the server of its options, unless its usage is wrong:
+// `problem` says what is, if anything.
+int run_client(const ClientOptions& options, std::string problem,
+               const std::function<Task<int>(Scope* scope, const Endpoint* endpoint)>& command);
+
 // Resolves the host and connects. Errors: those of resolve() and HttpClient.
 Task<Result<void>> open(HttpClient* client, const Endpoint* endpoint);
 

@@ -84,21 +84,17 @@ Task<int> control(Scope* scope, const ControlArguments* arguments, const Endpoin
 }
 
 int run_control(const ControlArguments& arguments) {
-  const auto endpoint = make_endpoint(arguments.client);
   const auto members = json_members(arguments.members, arguments.json, kTaken);
   std::string problem;
-  if (!endpoint) problem = endpoint.error().message;
-  if (!members) problem = members.error().message;
-  if (std::ranges::find(kActions, arguments.action) == kActions.end()) {
+  if (arguments.session.empty()) {
+    problem = "SESSION is empty.";
+  } else if (std::ranges::find(kActions, arguments.action) == kActions.end()) {
     problem = unknown_word("action", arguments.action, kActions);
+  } else if (!members) {
+    problem = members.error().message;
   }
-  if (arguments.session.empty()) problem = "SESSION is empty.";
-  if (!problem.empty()) {
-    complain(problem);
-    return kExitUsage;
-  }
-  return run_command([&](Scope& scope) {
-    return control(&scope, &arguments, &*endpoint, command_of(arguments, *members));
+  return run_client(arguments.client, problem, [&](Scope* scope, const Endpoint* endpoint) {
+    return control(scope, &arguments, endpoint, command_of(arguments, *members));
   });
 }
 

@@ -44,10 +44,9 @@ Task<int> list_features(Scope* scope, const FeaturesArguments* arguments,
   auto answer = co_await fetch(scope, endpoint, {.path = "/api/features"});
   if (!answer) co_return fail_with(answer.error());
   if (arguments->json) co_return co_await print_answer(scope, std::move(*answer));
-  const auto text = table_of(*answer, "features", kColumns);
+  auto text = table_of(*answer, "features", kColumns);
   if (!text) co_return fail_with(text.error());
-  Output output;
-  co_return output.exit_code(co_await output.write(scope, *text));
+  co_return co_await print_answer(scope, std::move(*text));
 }
 
 Task<int> switch_feature(Scope* scope, const FeaturesArguments* arguments,
@@ -64,26 +63,17 @@ Task<int> switch_feature(Scope* scope, const FeaturesArguments* arguments,
       scope, fmt::format("{} is {}.", arguments->name, on ? "enabled" : "disabled"));
 }
 
-int run_features(const FeaturesArguments& arguments) {
-  const auto endpoint = make_endpoint(arguments.client);
-  const bool list = arguments.action == "list";
-  std::string problem;
-  if (!endpoint) problem = endpoint.error().message;
-  if (list && !arguments.name.empty()) problem = "`list` takes no NAME.";
-  if (!list && arguments.name.empty()) {
-    problem = fmt::format("NAME is missing: ringcast features {} NAME.", arguments.action);
-  }
+// What is wrong with the arguments; empty if nothing is.
+std::string usage_problem(const FeaturesArguments& arguments) {
   if (std::ranges::find(kActions, arguments.action) == kActions.end()) {
-    problem = unknown_word("action", arguments.action, kActions);
+    return unknown_word("action", arguments.action, kActions);
   }
-  if (!problem.empty()) {
-    complain(problem);
-    return kExitUsage;
+  const bool list = arguments.action == "list";
+  if (list && !arguments.name.empty()) return "`list` takes no NAME.";
+  if (!list && arguments.name.empty()) {
+    return fmt::format("NAME is missing: ringcast features {} NAME.", arguments.action);
   }
-  return run_command([&](Scope& scope) {
-    const auto way = list ? list_features : switch_feature;
-    return way(&scope, &arguments, &*endpoint);
-  });
+  return "";
 }
 
 }  // namespace
@@ -98,7 +88,13 @@ void add_features_command(CLI::App& app, int& exit_code) {
   command->add_option("NAME", arguments->name, "the feature to switch");
   command->add_flag("--json", arguments->json, "the server's answer as it is");
   add_client_options(*command, arguments->client);
-  command->callback([arguments, &exit_code] { exit_code = run_features(*arguments); });
+  command->callback([arguments, &exit_code] {
+    exit_code = run_client(
+        arguments->client, usage_problem(*arguments), [&](Scope* scope, const Endpoint* endpoint) {
+          const auto way = arguments->action == "list" ? list_features : switch_feature;
+          return way(scope, arguments.get(), endpoint);
+        });
+  });
 }
 
 }  // namespace ringcast

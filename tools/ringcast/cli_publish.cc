@@ -145,18 +145,12 @@ int run_publish(const PublishArguments& arguments, bool data_given) {
   if (problem.empty() && arguments.file.empty() && !data_given) {
     problem = "DATA is missing; `-` reads lines from standard input.";
   }
-  const auto endpoint = make_endpoint(arguments.client);
-  if (problem.empty() && !endpoint) problem = endpoint.error().message;
-  if (!problem.empty()) {
-    complain(problem);
-    return kExitUsage;
-  }
-  return run_command([&](Scope& scope) {
+  return run_client(arguments.client, problem, [&](Scope* scope, const Endpoint* endpoint) {
     const auto way = !arguments.file.empty() ? publish_file
                      : arguments.data != "-" ? publish_one
                      : arguments.exact       ? publish_exact
                                              : publish_stream;
-    return way(&scope, &arguments, &*endpoint);
+    return way(scope, &arguments, endpoint);
   });
 }
 

@@ -93,20 +93,13 @@ void add_subscribe_command(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<SubscribeArguments>();
   add_subscribe_options(*command, *arguments);
   command->callback([arguments, &exit_code] {
-    auto endpoint = make_endpoint(arguments->client);
-    std::string problem = endpoint ? "" : endpoint.error().message;
-    if (header_problem({"Last-Event-ID", arguments->last_event_id})) {
-      problem = "--last-event-id has control characters.";
-    }
-    if (!problem.empty()) {
-      complain(problem);
-      exit_code = kExitUsage;
-      return;
-    }
-    exit_code = run_command([&](Scope& scope) {
-      const auto way = arguments->websocket ? subscribe_websocket : subscribe_events;
-      return way(&scope, arguments.get(), &*endpoint);
-    });
+    const bool bad_id = header_problem({"Last-Event-ID", arguments->last_event_id}).has_value();
+    exit_code =
+        run_client(arguments->client, bad_id ? "--last-event-id has control characters." : "",
+                   [&](Scope* scope, const Endpoint* endpoint) {
+                     const auto way = arguments->websocket ? subscribe_websocket : subscribe_events;
+                     return way(scope, arguments.get(), endpoint);
+                   });
   });
 }
 

@@ -27,10 +27,9 @@ Task<int> list_topics(Scope* scope, const TopicsArguments* arguments, const Endp
       co_await fetch(scope, endpoint, {.path = "/api/topics", .answer_bytes_max = kListBytesMax});
   if (!answer) co_return fail_with(answer.error());
   if (arguments->json) co_return co_await print_answer(scope, std::move(*answer));
-  const auto text = topics_table(*answer);
+  auto text = topics_table(*answer);
   if (!text) co_return fail_with(text.error());
-  Output output;
-  co_return output.exit_code(co_await output.write(scope, *text));
+  co_return co_await print_answer(scope, std::move(*text));
 }
 
 }  // namespace
@@ -43,14 +42,9 @@ void add_topics_command(CLI::App& app, int& exit_code) {
   add_client_options(*command, arguments->client);
   command->add_flag("--json", arguments->json, "the server's answer as it is");
   command->callback([arguments, &exit_code] {
-    const auto endpoint = make_endpoint(arguments->client);
-    if (!endpoint) {
-      complain(endpoint.error().message);
-      exit_code = kExitUsage;
-      return;
-    }
-    exit_code =
-        run_command([&](Scope& scope) { return list_topics(&scope, arguments.get(), &*endpoint); });
+    exit_code = run_client(arguments->client, "", [&](Scope* scope, const Endpoint* endpoint) {
+      return list_topics(scope, arguments.get(), endpoint);
+    });
   });
 }
 

@@ -173,16 +173,10 @@ void add_worker_command(CLI::App& app, int& exit_code) {
   command->add_flag("--quiet", arguments->quiet, "say nothing about lost connections");
   add_client_options(*command, arguments->client);
   command->callback([arguments, &exit_code] {
-    const auto endpoint = make_endpoint(arguments->client);
-    std::string problem = endpoint ? "" : endpoint.error().message;
-    if (arguments->session.empty()) problem = "SESSION is empty.";
-    if (!problem.empty()) {
-      complain(problem);
-      exit_code = kExitUsage;
-      return;
-    }
-    exit_code =
-        run_command([&](Scope& scope) { return work(&scope, arguments.get(), &*endpoint); });
+    exit_code = run_client(arguments->client, arguments->session.empty() ? "SESSION is empty." : "",
+                           [&](Scope* scope, const Endpoint* endpoint) {
+                             return work(scope, arguments.get(), endpoint);
+                           });
   });
 }
 
