@@ -328,7 +328,10 @@ void Hub::send_ended(Subscriber& subscriber, bool whole) {
     OwnBytes::destroy(std::exchange(subscriber.own_in_flight, nullptr));
     return;
   }
-  if (std::exchange(subscriber.sending_beat, false)) return;
+  if (subscriber.sending_beat) {
+    subscriber.sending_beat = false;
+    return;
+  }
   if (subscriber.merge) {
     if (whole) counters.deliveries.add(subscriber.in_flight_record);
     subscriber.merge->buffer.clear();

@@ -97,11 +97,11 @@ class Subscriber : public Completion, public ListHook {
   SubscriberState state = SubscriberState::idle;
   CloseReason reason = CloseReason::client;
   std::uint8_t operations = 0;  // with the kernel
-  bool polling = false;
-  bool beat = false;        // a heartbeat is due
-  bool farewell = false;    // end it as soon as it has everything
-  bool last_words = false;  // end it as soon as its own bytes are out
-  bool sending_beat = false;
+  bool polling : 1 = false;
+  bool beat : 1 = false;        // a heartbeat is due
+  bool farewell : 1 = false;    // end it as soon as it has everything
+  bool last_words : 1 = false;  // end it as soon as its own bytes are out
+  bool sending_beat : 1 = false;
   std::uint32_t in_flight_bytes = 0;
   std::uint32_t in_flight_record = 0;  // the cursor's record when the send is through
   std::uint64_t in_flight_number = 0;  // of the last event in flight
@@ -120,5 +120,7 @@ class Subscriber : public Completion, public ListHook {
 
   bool paused() const { return duplex && duplex->paused; }
 };
+
+static_assert(sizeof(Subscriber) <= 160);  // there are very many
 
 }  // namespace ringcast

@@ -42,7 +42,7 @@ struct AnswerMessage : Message {
   static void tell(Service& service, const WsClientId& caller, std::string_view json) {
     WsSession* const session = find_session(service, caller);
     if (session == nullptr) return;
-    if (session->waiting > 0) --session->waiting;
+    session->answered_by_worker();
     session->say(json);
   }
   Service& service;

@@ -117,7 +117,7 @@ Task<void> list_sessions(WsSession& session, const WsCommand& command) {
         if (each == nullptr || each->route() != WsRoute::agent) return;
         Callers& callers = sessions[std::string(each->name())];
         ++callers.callers;
-        callers.waiting += each->waiting;
+        callers.waiting += each->waiting();
       });
       return true;
     });

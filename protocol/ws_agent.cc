@@ -46,10 +46,10 @@ Task<void> obey_agent_action(WsSession& session, const WsCommand& command) {
                                     .members = object->members,
                                     .ref = command.ref,
                                     .caller = session.client_id()};
-  ++session.waiting;
+  session.asked_worker();
   const auto sent = co_await SendCommand(service, home, order);
   if (sent) co_return;
-  --session.waiting;
+  session.answered_by_worker();
   session.refuse(sent.error().code, sent.error().message, command.ref);
 }
 

@@ -114,8 +114,12 @@ class WsSession final : public SubscriberInput, public std::enable_shared_from_t
 
   WsClientId client_id() const { return {service_.reactor().core(), slot_, serial_}; }
 
+  // Commands that its worker has not answered yet.
+  std::uint32_t waiting() const { return waiting_; }
+  void asked_worker() { ++waiting_; }
+  void answered_by_worker() { waiting_ -= waiting_ > 0 ? 1 : 0; }
+
   std::unique_ptr<Membership> membership;
-  std::uint32_t waiting = 0;  // commands that its worker has not answered yet
 
  protected:
   void joining(const Subscriber& subscriber, std::string& head) override;
@@ -139,12 +143,15 @@ class WsSession final : public SubscriberInput, public std::enable_shared_from_t
   std::array<std::uint8_t, 16> peer_{};  // IPv6, or IPv4 mapped into it
   std::uint32_t slot_ = 0;               // of the subscriber
   std::uint32_t serial_ = 0;
+  std::uint32_t waiting_ = 0;
   WsRoute route_;
-  bool deflates_;
-  bool running_ = false;  // a coroutine obeys
-  bool stopped_ = false;  // nothing is received until what is here is done
-  bool ended_ = false;    // what still comes in does not count
+  bool deflates_ : 1;
+  bool running_ : 1 = false;  // a coroutine obeys
+  bool stopped_ : 1 = false;  // nothing is received until what is here is done
+  bool ended_ : 1 = false;    // what still comes in does not count
 };
+
+static_assert(sizeof(WsSession) <= 96);  // there are very many
 
 std::optional<WsClientId> parse_client_id(std::string_view text);
 std::string client_id_text(const WsClientId& id);
