@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/topic_name.h"
+#include "protocol/json_values.h"
 
 namespace ringcast {
 namespace {
@@ -49,20 +50,13 @@ std::string event_problem(std::string_view topic, const NewEvent& event) {
 
 namespace {
 
-// Copies text to where it stays.
-std::string_view keep(std::string& texts, std::string_view text) {
-  const std::size_t begin = texts.size();
-  texts.append(text);
-  return std::string_view(texts).substr(begin);
-}
-
 Result<std::string_view> read_text(ondemand::value value, std::string_view name, std::size_t index,
                                    std::string& texts) {
   std::string_view text;
   if (value.get_string().get(text) != simdjson::SUCCESS) {
     return bad_event(index, fmt::format("`{}` must be a string.", name));
   }
-  return keep(texts, text);
+  return keep_text(texts, text);
 }
 
 Result<std::string_view> read_data(ondemand::value value, std::size_t index, std::string& texts) {
@@ -72,21 +66,8 @@ Result<std::string_view> read_data(ondemand::value value, std::size_t index, std
   }
   if (type == ondemand::json_type::string) return read_text(value, "data", index, texts);
   std::string_view raw;
-  simdjson::error_code code = simdjson::SUCCESS;
-  if (type == ondemand::json_type::object) {
-    ondemand::object object;
-    code = value.get_object().get(object);
-    if (code == simdjson::SUCCESS) code = object.raw_json().get(raw);
-  } else if (type == ondemand::json_type::array) {
-    ondemand::array array;
-    code = value.get_array().get(array);
-    if (code == simdjson::SUCCESS) code = array.raw_json().get(raw);
-  } else {
-    raw = value.raw_json_token();
-  }
-  if (code != simdjson::SUCCESS) return bad_json(index, code);
-  const std::size_t end = raw.find_last_not_of(" \t\r\n");
-  return raw.substr(0, end + 1);
+  if (const auto code = raw_json(value, raw)) return bad_json(index, code);
+  return raw;
 }
 
 Result<BatchEvent> read_event(ondemand::object object, std::size_t index, std::string& texts,

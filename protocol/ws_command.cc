@@ -7,38 +7,12 @@
 #include <array>
 
 #include "core/event_stream.h"
+#include "protocol/json_values.h"
 
 namespace ringcast {
 namespace {
 
 namespace ondemand = simdjson::ondemand;
-
-// Copies text to where it stays.
-std::string_view keep(std::string& texts, std::string_view text) {
-  const std::size_t begin = texts.size();
-  texts.append(text);
-  return std::string_view(texts).substr(begin);
-}
-
-// A value as it is written.
-simdjson::error_code raw_text(ondemand::value& value, std::string_view& raw) {
-  ondemand::json_type type{};
-  if (const auto code = value.type().get(type)) return code;
-  simdjson::error_code code = simdjson::SUCCESS;
-  if (type == ondemand::json_type::object) {
-    ondemand::object object;
-    code = value.get_object().get(object);
-    if (code == simdjson::SUCCESS) code = object.raw_json().get(raw);
-  } else if (type == ondemand::json_type::array) {
-    ondemand::array array;
-    code = value.get_array().get(array);
-    if (code == simdjson::SUCCESS) code = array.raw_json().get(raw);
-  } else {
-    raw = value.raw_json_token();
-  }
-  raw = raw.substr(0, raw.find_last_not_of(" \t\r\n") + 1);
-  return code;
-}
 
 std::unexpected<Error> bad_json(simdjson::error_code code) {
   std::string_view why = simdjson::error_message(code);
@@ -58,7 +32,7 @@ struct Reader {
   Result<void> text(ondemand::value value, std::string_view name, std::string_view& to) const {
     std::string_view read;
     if (value.get_string().get(read) != simdjson::SUCCESS) return bad_member(name, "a string");
-    to = keep(texts, read);
+    to = keep_text(texts, read);
     return {};
   }
 
@@ -93,8 +67,8 @@ struct Reader {
         type == ondemand::json_type::array) {
       return bad_member("ref", "a string or a number");
     }
-    std::string_view raw = value.raw_json_token();
-    raw = raw.substr(0, raw.find_last_not_of(" \t\r\n") + 1);
+    std::string_view raw;
+    if (const auto code = raw_json(value, raw)) return bad_json(code);
     if (raw.size() > WsCommandParser::kMostRefBytes) return bad_member("ref", "at most 128 bytes");
     command.ref = raw;
     return {};
@@ -104,15 +78,16 @@ struct Reader {
     ondemand::json_type type{};
     if (value.type().get(type) != simdjson::SUCCESS) return bad_member("data", "a JSON value");
     if (type == ondemand::json_type::string) {
-      std::string_view raw = value.raw_json_token();
-      command.data_json = raw.substr(0, raw.find_last_not_of(" \t\r\n") + 1);
+      std::string_view raw;
+      if (const auto code = raw_json(value, raw)) return bad_json(code);
+      command.data_json = raw;
       std::string_view read;
       if (auto got = text(value, "data", read); !got) return got;
       command.data = read;
       return {};
     }
     std::string_view raw;
-    if (const auto code = raw_text(value, raw)) return bad_json(code);
+    if (const auto code = raw_json(value, raw)) return bad_json(code);
     command.data = command.data_json = raw;
     return {};
   }
@@ -179,7 +154,7 @@ Result<void> WsCommandParser::parse(std::string_view message, bool for_worker, W
     std::string_view name;
     ondemand::value value;
     if (const auto code = field.unescaped_key().get(name)) return bad_json(code);
-    name = keep(texts_, name);
+    name = keep_text(texts_, name);
     if (const auto code = field.value().get(value)) return bad_json(code);
     if (!first && name != "ref") continue;
     auto read = reader.member(name, value);
