@@ -54,6 +54,8 @@ class ServiceTest : public testing::Test {
     if (!runtime_) return;
     End end(*this);
     runtime_->reactor(0).post(end);
+    finished_.get_future().wait();
+    runtime_->stop();
     thread_.join();
     EXPECT_EQ(state_->admission.open(), 0U);
   }
@@ -137,12 +139,13 @@ class ServiceTest : public testing::Test {
     http.abort_all();
     hub.close_all(CloseReason::drain);
     while (!http.finished() || hub.subscribers() > 0) co_await scope.sleep(1'000'000);
-    runtime_->stop();
+    finished_.set_value();
   }
 
   std::unique_ptr<Runtime> runtime_;
   SocketAddress address_;
   std::thread thread_;
+  std::promise<void> finished_;
 };
 
 TEST_F(ServiceTest, SmallAnswers) {
