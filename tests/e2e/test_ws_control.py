@@ -321,7 +321,9 @@ def test_disconnect(server, topic):
         assert answer == {"type": "disconnected", "id": client.id, "ref": 1}
         assert client.message() is None and client.closed_with == 1008
         connections = admin.ask("connections")["connections"]
+        assert client.id not in [each["id"] for each in connections]
         sse = next(c["id"] for c in connections if c["topics"] == [topic])
+        assert sse.startswith("s")
         assert admin.ask("disconnect", id=sse)["type"] == "disconnected"
         assert stream.event() is None
         assert admin.ask("disconnect", id=sse)["error"]["code"] == "not_connected"
