@@ -89,7 +89,7 @@ Task<void> list_connections(WsSession& session, const WsCommand& command) {
       std::string text;
       std::size_t count = 0;
       service.shard().hub().for_each([&](const Subscriber& subscriber) {
-        if (subscriber.state == SubscriberState::ending) return;
+        if (subscriber.last_words) return;  // it is ending
         if (++count > kMostListed) return;
         if (!text.empty()) text += ',';
         text += connection_json(service, subscriber);
@@ -149,7 +149,7 @@ Task<void> disconnect(WsSession& session, const WsCommand& command) {
     Hub& hub = service.shard().hub();
     Subscriber* const subscriber = hub.find(id->slot, id->serial);
     if (subscriber == nullptr || (subscriber->duplex == nullptr) != stream) return false;
-    if (stream || subscriber->state == SubscriberState::ending) {
+    if (stream || subscriber->last_words) {
       hub.disconnect(*subscriber);
     } else if (WsSession* const other = find_session(service, *id)) {
       other->end(ws_close::kPolicy, "Disconnected by the administrator.", CloseReason::replaced);
