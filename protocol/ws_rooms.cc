@@ -134,7 +134,7 @@ Task<bool> follow_room(WsSession& session, const JoinRequest& wanted, std::strin
         more.from = Subscription::From::after_id;
         more.last_id = wanted.last_id.substr(0, kMostEchoedIdBytes);
       }
-      more.head = std::move(head);
+      more.head = std::exchange(head, {});
     }
     const auto done = co_await shard.follow_more(self, std::move(more));
     if (done) continue;
