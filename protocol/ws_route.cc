@@ -58,6 +58,8 @@ std::optional<Target> read_target(const RequestHead& head) {
     return target;
   }
   for (const Prefix& prefix : kNamed) {
+    // A path that lacks its session is no client of that name.
+    if (path == prefix.path.substr(0, prefix.path.size() - 1)) return {};
     if (!path.starts_with(prefix.path)) continue;
     const std::string_view raw = path.substr(prefix.path.size());
     std::string decoded(raw.size() + 1, '\0');

@@ -113,6 +113,8 @@ def test_without_an_upgrade_426(server):
     "target,status",
     [
         ("/ws/process/", 404),
+        ("/ws/process", 404),
+        ("/ws/agent", 404),
         ("/ws/a/b", 404),
         ("/ws/agent/", 404),
         ("/ws?topic=bad%20topic", 400),
