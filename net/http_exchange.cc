@@ -66,6 +66,11 @@ const Socket& HttpExchange::socket() const { return connection_.socket_; }
 
 Buffer HttpExchange::take_input() { return std::move(connection_.in_); }
 
+bool HttpExchange::keep_input(std::string_view bytes, std::size_t most_bytes) {
+  connection_.in_.append(bytes);
+  return connection_.in_.size() <= most_bytes;
+}
+
 void HttpExchange::release_head() {
   if (head_buffer_ != nullptr) head_buffer_->release();
 }

@@ -91,6 +91,9 @@ class HttpExchange {
   Task<bool> switch_protocols(std::string_view response);
   const Socket& socket() const;
   Buffer take_input();  // what came in behind the request's head
+  // For whoever receives while the handler runs (net/client_watch.h): keeps what belongs to the
+  // next request. False once more than `most_bytes` are kept.
+  bool keep_input(std::string_view bytes, std::size_t most_bytes);
   // Gives back the memory of the head: head() and all views into it end.
   void release_head();
   bool draining() const;

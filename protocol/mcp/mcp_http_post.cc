@@ -1,0 +1,483 @@
+#include "protocol/mcp/mcp_http_post.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include "core/remote_task.h"
+#include "net/client_watch.h"
+#include "protocol/mcp/mcp_headers.h"
+#include "protocol/mcp/mcp_http_stream.h"
+#include "protocol/mcp/mcp_methods.h"
+
+namespace ringcast {
+namespace {
+
+constexpr std::string_view kJson = "application/json";
+
+// Waits until a call has its reply, or begins to stream.
+class Outcome final : public McpCallOwner {
+ public:
+  bool await_ready() const { return moved_; }
+  void await_suspend(std::coroutine_handle<> handle) { handle_ = handle; }
+  void await_resume() const {}
+  explicit Outcome(Reactor& reactor) : reactor_(reactor) {}
+
+  void call_moved() override {
+    moved_ = true;
+    if (handle_) reactor_.ready(std::exchange(handle_, {}));
+  }
+
+ private:
+  Reactor& reactor_;
+  std::coroutine_handle<> handle_;
+  bool moved_ = false;
+};
+
+int status_of(const McpCall& call) {
+  const auto& refusal = call.refusal();
+  if (!refusal) return 200;
+  switch (refusal->code) {
+    case rpc::kMethodNotFound:
+      return 404;
+    case rpc::kInvalidRequest:
+    case rpc::kMissingCapability:
+      return 400;
+    default:
+      return 200;
+  }
+}
+
+// --- stateless requests ---
+
+// Cancels the call when the client goes, or the connection has to end.
+class CancelWithClient final : public ClientWatch::Listener, Cancellable {
+ public:
+  CancelWithClient(Scope& connection, McpCall& call) : Cancellable(stop), call_(call) {
+    connection.add(*this);
+  }
+  void client_gone() override {
+    call_.scope().cancel();
+    if (stream_ != nullptr) stream_->detach(token_);
+  }
+  void reads(McpStream& stream, McpStream::Token token) {
+    stream_ = &stream;
+    token_ = token;
+  }
+
+ private:
+  static void stop(Cancellable& waiting) { static_cast<CancelWithClient&>(waiting).client_gone(); }
+  McpCall& call_;
+  McpStream* stream_ = nullptr;
+  McpStream::Token token_ = 0;
+};
+
+// Sends the call's own stream; false if the client went before its end.
+Task<bool> send_own_stream(McpEndpoint& endpoint, HttpExchange& exchange, McpStream& stream,
+                           CancelWithClient& cancel) {
+  const McpStream::Token token = stream.attach();
+  cancel.reads(stream, token);
+  const auto quiet_ns = static_cast<std::int64_t>(endpoint.options().keepalive_ms) * 1'000'000;
+  add_stream_headers(exchange);
+  bool connected = co_await exchange.start_stream(200, "text/event-stream");
+  std::uint64_t position = 0;
+  while (connected) {
+    const McpStream::Fetched next =
+        co_await McpStream::fetch(&stream, token, position, endpoint.reactor().now_ns() + quiet_ns,
+                                  McpStream::Form::events, kMostFetchedBytes);
+    if (next.gone) co_return false;
+    position = next.position;
+    connected =
+        co_await exchange.write(next.bytes.empty() && !next.finished ? kMcpKeepAlive : next.bytes);
+    if (next.finished) co_return connected&& co_await exchange.finish_stream();
+  }
+  co_return false;
+}
+
+Task<void> wait_and_send(McpEndpoint& endpoint, HttpExchange& exchange, McpCall& call,
+                         Outcome& outcome) {
+  CancelWithClient cancel(exchange.socket().scope(), call);
+  ClientWatch watch(exchange, cancel);
+  co_await outcome;
+  bool whole = true;
+  if (call.has_stream())
+    whole = co_await send_own_stream(endpoint, exchange, call.stream(), cancel);
+  co_await watch.stop();
+  if (!whole || watch.gone()) {
+    call.scope().cancel();
+    exchange.close_after();
+    if (!exchange.responded()) exchange.refuse(HttpError{});
+  }
+}
+
+Task<void> serve_stateless(McpEndpoint& endpoint, HttpExchange& exchange, McpCall& call) {
+  const RequestHead& head = exchange.head();
+  if (call.message().kind == RpcMessage::Kind::response) {
+    respond_error(exchange, 400, call.id(),
+                  {.code = rpc::kInvalidRequest, .message = "This revision has no responses."});
+    endpoint.give_call(call);
+    co_return;
+  }
+  std::optional<McpEndpoint::Refusal> refusal;
+  if (auto wrong = check_version_header(head, call)) refusal = {400, std::move(*wrong)};
+  if (!refusal) refusal = endpoint.read_envelope(call);
+  if (!refusal && call.message().kind == RpcMessage::Kind::request) {
+    if (auto wrong = check_method_headers(head, call)) refusal = {400, std::move(*wrong)};
+    if (!refusal) {
+      if (auto wrong = McpMethods::check(call)) {
+        refusal = {wrong->code == rpc::kMethodNotFound ? 404 : 400, std::move(*wrong)};
+      }
+    }
+    if (!refusal) {
+      if (auto wrong = check_parameter_headers(head, call)) refusal = {400, std::move(*wrong)};
+    }
+  }
+  if (refusal) {
+    respond_error(exchange, refusal->status, call.id(), refusal->error);
+    endpoint.give_call(call);
+    co_return;
+  }
+  if (call.message().kind == RpcMessage::Kind::notification) {
+    endpoint.give_call(call);
+    exchange.respond_empty(202);
+    co_return;
+  }
+  call.set_principal(principal_of(head));
+  Outcome outcome(endpoint.reactor());
+  endpoint.start(call, &outcome);
+  if (!call.done() || call.has_stream()) {
+    co_await wait_and_send(endpoint, exchange, call, outcome);
+  }
+  if (!exchange.responded()) exchange.respond(status_of(call), kJson, call.reply());
+  endpoint.abandon(call);
+}
+
+// --- requests of sessions ---
+
+struct Post {
+  McpEndpoint* home;
+  std::string_view session;
+  std::string_view principal;
+  std::optional<std::string_view> version;  // MCP-Protocol-Version
+  std::string_view text;
+  McpCall* call;  // read already; null: not here
+};
+
+struct Posted {
+  int status = 200;
+  std::string body{};
+  std::optional<RpcError> error{};
+  std::string id{};
+  std::optional<McpStreamRef> stream{};
+  McpRevision revision = kNewestWithSessions;
+};
+
+Posted refused(int status, const McpCall* call, int code, std::string message) {
+  return {.status = status,
+          .error = RpcError{.code = code, .message = std::move(message)},
+          .id = call == nullptr ? std::string() : std::string(call->id())};
+}
+
+// On the session's home core: runs the request up to its reply, or to where it begins to stream.
+Task<Posted> run_here(McpEndpoint& home, McpSession& session, McpCall& call) {
+  if (auto wrong = session.adopt(call)) {
+    Posted out{.status = 400, .error = std::move(*wrong), .id = std::string(call.id())};
+    home.give_call(call);
+    co_return out;
+  }
+  Outcome outcome(home.reactor());
+  home.start(call, &outcome);
+  co_await outcome;
+  Posted out{.revision = session.revision()};
+  if (call.has_stream()) {
+    McpStream& stream = call.stream();
+    out.stream = McpStreamRef{.home = &home,
+                              .session = session.id(),
+                              .stream = stream.id(),
+                              .token = stream.attach(),
+                              .position = 0,
+                              .form = McpStream::Form::numbered_events};
+  } else {
+    out.body = call.take_reply();
+  }
+  home.abandon(call);
+  co_return out;
+}
+
+// One of a batch: what it says meanwhile goes to the session's own stream.
+Task<Posted> post_in_batch(const Post* post) {
+  McpEndpoint& home = *post->home;
+  McpSession* const session = find_own_session(home, post->session, post->principal);
+  if (session == nullptr) {
+    co_return refused(404, nullptr, rpc::kSessionNotFound,
+                      "There is no such session, or not any more.");
+  }
+  if (session->revision() != McpRevision::r2025_03_26) {
+    co_return refused(400, nullptr, rpc::kInvalidRequest, "Batches are for 2025-03-26 only.");
+  }
+  McpCall& call = home.take_call();
+  auto wrong = home.read(call, post->text);
+  Posted out;
+  if (!wrong && call.message().kind == RpcMessage::Kind::request) {
+    if (call.method() == "initialize") {
+      wrong = RpcError{.code = rpc::kInvalidRequest, .message = "`initialize` stands alone."};
+    } else {
+      call.send_to(session->main(), true);
+      co_return co_await run_here(home, *session, call);
+    }
+  }
+  if (wrong) {
+    append_rpc_error(out.body, call.id(), *wrong);
+  } else if (call.message().kind == RpcMessage::Kind::response) {
+    session->take_response(call.message());
+  } else {
+    session->take_notification(call.message());
+  }
+  home.give_call(call);
+  co_return out;
+}
+
+Task<Posted> post_here(const Post* post) {
+  McpEndpoint& home = *post->home;
+  McpCall& call = post->call != nullptr ? *post->call : home.take_call();
+  if (post->call == nullptr) home.read(call, post->text);
+  McpSession* const session = find_own_session(home, post->session, post->principal);
+  Posted out;
+  if (session == nullptr) {
+    out = refused(404, &call, rpc::kSessionNotFound, "There is no such session, or not any more.");
+  } else if (post->version &&
+             (!find_revision(*post->version) || is_stateless(*find_revision(*post->version)))) {
+    out = refused(400, &call, rpc::kServerError, "This version of the protocol is not supported.");
+  } else if (call.message().kind != RpcMessage::Kind::request) {
+    if (call.message().kind == RpcMessage::Kind::response) {
+      session->take_response(call.message());
+    } else {
+      session->take_notification(call.message());
+    }
+    out.status = 202;
+  } else if (call.method() == "initialize") {
+    out = refused(400, &call, rpc::kInvalidRequest, "The session has begun already.");
+  } else {
+    co_return co_await run_here(home, *session, call);
+  }
+  home.give_call(call);
+  co_return out;
+}
+
+Task<void> send_posted(McpEndpoint& endpoint, HttpExchange& exchange, Posted posted,
+                       std::string_view session_header) {
+  if (posted.error) {
+    respond_error(exchange, posted.status, posted.id, *posted.error);
+  } else if (posted.stream) {
+    const std::string first = priming_event(endpoint, posted.revision, posted.stream->stream, 0);
+    co_await send_stream(endpoint, exchange, std::move(*posted.stream), first, session_header);
+  } else if (posted.status == 202) {
+    exchange.respond_empty(202);
+  } else {
+    if (!session_header.empty()) exchange.add_header("Mcp-Session-Id", session_header);
+    exchange.respond(posted.status, kJson, posted.body);
+    endpoint.give_text(std::move(posted.body));
+  }
+}
+
+Task<void> serve_session(McpEndpoint& endpoint, HttpExchange& exchange, McpCall& call,
+                         std::string_view text) {
+  const RequestHead& head = exchange.head();
+  const auto session = head.find("Mcp-Session-Id");
+  const std::string id(call.id());
+  if (!session) {
+    endpoint.give_call(call);
+    respond_error(exchange, 400, id,
+                  {.code = rpc::kServerError,
+                   .message = "Mcp-Session-Id is missing; a session begins with `initialize`."});
+    co_return;
+  }
+  const std::string principal = principal_of(head);
+  Post post{.home = endpoint.home_of(*session),
+            .session = *session,
+            .principal = principal,
+            .version = head.find("MCP-Protocol-Version"),
+            .text = text,
+            .call = &call};
+  if (post.home != &endpoint) {
+    endpoint.give_call(call);
+    post.call = nullptr;
+  }
+  if (post.home == nullptr) {
+    respond_error(
+        exchange, 404, id,
+        {.code = rpc::kSessionNotFound, .message = "There is no such session, or not any more."});
+    co_return;
+  }
+  Posted posted = co_await on_core<Posted>(endpoint.reactor(), post.home->reactor(),
+                                           [&post] { return post_here(&post); });
+  co_await send_posted(endpoint, exchange, std::move(posted), {});
+}
+
+// A session begins. It is made only for a request that can begin one.
+Task<void> initialize(McpEndpoint& endpoint, HttpExchange& exchange, McpCall& call) {
+  const std::string id(call.id());
+  if (auto wrong = McpMethods::check_initialize(call)) {
+    endpoint.give_call(call);
+    respond_error(exchange, 400, id, *wrong);
+    co_return;
+  }
+  const auto opened =
+      endpoint.open_session(McpSession::Kind::streamable, principal_of(exchange.head()));
+  if (!opened) {
+    endpoint.give_call(call);
+    respond_error(exchange, 503, id,
+                  {.code = rpc::kServerError, .message = opened.error().message});
+    co_return;
+  }
+  const std::string session_id = (*opened)->id();
+  Posted posted = co_await run_here(endpoint, **opened, call);
+  co_await send_posted(endpoint, exchange, std::move(posted), session_id);
+}
+
+// Several messages at once (2025-03-26): each is served in turn, the answers are an array.
+Task<void> serve_batch(McpEndpoint& endpoint, HttpExchange& exchange,
+                       const std::vector<std::string_view>& parts) {
+  const auto session = exchange.head().find("Mcp-Session-Id");
+  const std::string principal = principal_of(exchange.head());
+  const auto refuse = [&](int status, int code, std::string message) {
+    respond_error(exchange, status, {}, {.code = code, .message = std::move(message)});
+  };
+  if (parts.empty() || parts.size() > endpoint.options().max_batch) {
+    co_return refuse(400, rpc::kInvalidRequest, "A batch has between 1 and 100 messages.");
+  }
+  if (!session) {
+    co_return refuse(400, rpc::kInvalidRequest, "Batches are for sessions of 2025-03-26.");
+  }
+  std::string answers;
+  for (const std::string_view part : parts) {
+    Post post{.home = endpoint.home_of(*session),
+              .session = *session,
+              .principal = principal,
+              .version = std::nullopt,
+              .text = part,
+              .call = nullptr};
+    if (post.home == nullptr) {
+      co_return refuse(404, rpc::kSessionNotFound, "There is no such session, or not any more.");
+    }
+    const Posted posted = co_await on_core<Posted>(endpoint.reactor(), post.home->reactor(),
+                                                   [&post] { return post_in_batch(&post); });
+    if (posted.error) {
+      co_return refuse(posted.status, posted.error->code, posted.error->message);
+    }
+    if (posted.body.empty()) continue;
+    answers += answers.empty() ? "[" : ",";
+    answers += posted.body;
+  }
+  if (answers.empty()) {
+    exchange.respond_empty(202);
+  } else {
+    exchange.respond(200, kJson, answers + "]");
+  }
+}
+
+}  // namespace
+
+void respond_error(HttpExchange& exchange, int status, std::string_view id, const RpcError& error,
+                   bool allow) {
+  std::string body;
+  append_rpc_error(body, id, error);
+  if (allow && status == 405) {
+    exchange.respond(status, kJson, body, {{"Allow", "POST, OPTIONS"}});
+  } else {
+    exchange.respond(status, kJson, body);
+  }
+}
+
+std::string principal_of(const RequestHead& head) {
+  const auto credentials = head.find("Authorization");
+  if (!credentials) return {};
+  unsigned char digest[32];
+  unsigned int size = 0;
+  EVP_Digest(credentials->data(), credentials->size(), digest, &size, EVP_sha256(), nullptr);
+  return {reinterpret_cast<const char*>(digest), size};
+}
+
+McpSession* find_own_session(McpEndpoint& home, std::string_view id, std::string_view principal) {
+  McpSession* const session = home.find_session(id);
+  return session != nullptr && session->principal() == principal ? session : nullptr;
+}
+
+std::optional<RpcError> receive_message(McpEndpoint& home, McpSession& session,
+                                        std::string_view text, McpStream& stream) {
+  McpCall& call = home.take_call();
+  const auto refuse = [&](RpcError error) -> std::optional<RpcError> {
+    if (call.id().empty()) {
+      home.give_call(call);
+      return error;
+    }
+    std::string json;
+    append_rpc_error(json, call.id(), error);
+    home.give_call(call);
+    stream.push(json);
+    return std::nullopt;
+  };
+  if (auto error = home.read(call, text)) return refuse(std::move(*error));
+  if (call.message().kind != RpcMessage::Kind::request) {
+    if (call.message().kind == RpcMessage::Kind::response) {
+      session.take_response(call.message());
+    } else {
+      session.take_notification(call.message());
+    }
+    home.give_call(call);
+    return std::nullopt;
+  }
+  if (McpEndpoint::is_stateless_message(call.message()) &&
+      session.kind() == McpSession::Kind::connection) {
+    if (auto refusal = home.read_envelope(call)) return refuse(std::move(refusal->error));
+  }
+  if (auto error = session.adopt(call)) return refuse(std::move(*error));
+  call.send_to(stream);
+  home.start(call, nullptr);
+  return std::nullopt;
+}
+
+Task<void> serve_mcp_post(McpEndpoint& endpoint, HttpExchange& exchange) {
+  const RequestHead& head = exchange.head();
+  if (!is_json_type(head)) {
+    respond_error(exchange, 415, {},
+                  {.code = rpc::kServerError, .message = "The Content-Type is application/json."});
+    co_return;
+  }
+  const auto body = co_await exchange.body(endpoint.options().max_message_bytes);
+  if (!body) {
+    exchange.refuse(body.error());
+    co_return;
+  }
+  McpCall& call = endpoint.take_call();
+  if (const auto parts = call.split_batch(*body, endpoint.options().max_batch)) {
+    endpoint.give_call(call);
+    co_await serve_batch(endpoint, exchange, *parts);
+    co_return;
+  }
+  if (auto error = endpoint.read(call, *body)) {
+    respond_error(exchange, 400, call.id(), *error);
+    endpoint.give_call(call);
+    co_return;
+  }
+  const auto version = head.find("MCP-Protocol-Version");
+  const auto named = version ? find_revision(*version) : std::nullopt;
+  const bool stateless =
+      McpEndpoint::is_stateless_message(call.message()) || (named && is_stateless(*named));
+  const bool json = accepts(head, "application", "json");
+  const bool stream = accepts(head, "text", "event-stream");
+  if (stateless ? !json && !stream : !json || !stream) {
+    respond_error(exchange, 406, call.id(),
+                  {.code = rpc::kServerError,
+                   .message = "Accept both application/json and text/event-stream."});
+    endpoint.give_call(call);
+  } else if (stateless) {
+    co_await serve_stateless(endpoint, exchange, call);
+  } else if (call.message().kind == RpcMessage::Kind::request && call.method() == "initialize" &&
+             !head.find("Mcp-Session-Id")) {
+    co_await initialize(endpoint, exchange, call);
+  } else {
+    co_await serve_session(endpoint, exchange, call, *body);
+  }
+}
+
+}  // namespace ringcast

@@ -1,0 +1,31 @@
+// POST of Streamable HTTP, and what all of MCP's HTTP shares.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/task.h"
+#include "net/http_exchange.h"
+#include "protocol/mcp/mcp_endpoint.h"
+
+namespace ringcast {
+
+Task<void> serve_mcp_post(McpEndpoint& endpoint, HttpExchange& exchange);
+
+// An error of JSON-RPC as the body; `allow` adds the header that 405 has.
+void respond_error(HttpExchange& exchange, int status, std::string_view id, const RpcError& error,
+                   bool allow = false);
+
+// Who asks: one and the same for everybody who shows the same credentials, empty without any. What
+// belongs to one is not there for another.
+std::string principal_of(const RequestHead& head);
+
+// The session of that id if it is this principal's.
+McpSession* find_own_session(McpEndpoint& home, std::string_view id, std::string_view principal);
+
+// A message of a session whose answers all go to `stream`: requests are started, the rest is
+// obeyed. The error is of a message that is none; errors of requests go to the stream.
+std::optional<RpcError> receive_message(McpEndpoint& home, McpSession& session,
+                                        std::string_view text, McpStream& stream);
+
+}  // namespace ringcast

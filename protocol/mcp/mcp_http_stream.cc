@@ -1,0 +1,192 @@
+#include "protocol/mcp/mcp_http_stream.h"
+
+#include <fmt/format.h>
+
+#include "core/remote_task.h"
+#include "core/socket.h"
+
+namespace ringcast {
+namespace {
+
+constexpr std::int64_t kNsPerMs = 1'000'000;
+constexpr std::int64_t kSendTimeoutNs = 30'000'000'000;
+
+std::int64_t keepalive_until(McpEndpoint& endpoint) {
+  return endpoint.reactor().now_ns() +
+         static_cast<std::int64_t>(endpoint.options().keepalive_ms) * kNsPerMs;
+}
+
+Task<McpStream::Fetched> fetch_here(const McpStreamRef* ref) {
+  McpSession* const session = ref->home->find_session(ref->session);
+  McpStream* const stream = session == nullptr ? nullptr : session->find_stream(ref->stream);
+  if (stream == nullptr) {
+    McpStream::Fetched gone;
+    gone.gone = true;
+    co_return gone;
+  }
+  co_return co_await McpStream::fetch(stream, ref->token, ref->position,
+                                      keepalive_until(*ref->home), ref->form, kMostFetchedBytes);
+}
+
+void leave_here(const McpStreamRef& ref) {
+  McpSession* const session = ref.home->find_session(ref.session);
+  McpStream* const stream = session == nullptr ? nullptr : session->find_stream(ref.stream);
+  if (stream == nullptr) return;
+  stream->detach(ref.token);
+  session->touch();
+}
+
+struct LeaveMessage : Message {
+  explicit LeaveMessage(McpStreamRef of) : Message(arrive), ref(std::move(of)) {}
+  static void arrive(Message& message) {
+    const std::unique_ptr<LeaveMessage> self(static_cast<LeaveMessage*>(&message));
+    leave_here(self->ref);
+  }
+  McpStreamRef ref;
+};
+
+// Leaves the stream as soon as the connection's scope is cancelled, so that whoever waits for its
+// next message does not wait any more.
+class LeaveWhenCancelled : Cancellable {
+ public:
+  LeaveWhenCancelled(Scope& scope, McpEndpoint& here, const McpStreamRef& ref)
+      : Cancellable(stop), here_(here), ref_(ref) {
+    scope.add(*this);
+  }
+
+ private:
+  static void stop(Cancellable& waiting) {
+    auto& self = static_cast<LeaveWhenCancelled&>(waiting);
+    leave_stream(self.here_, self.ref_);
+  }
+  McpEndpoint& here_;
+  const McpStreamRef& ref_;
+};
+
+}  // namespace
+
+Task<McpStream::Fetched> fetch_next(McpEndpoint& here, const McpStreamRef& ref) {
+  return on_core<McpStream::Fetched>(here.reactor(), ref.home->reactor(),
+                                     [&ref] { return fetch_here(&ref); });
+}
+
+void leave_stream(McpEndpoint& here, const McpStreamRef& ref) {
+  if (&here == ref.home) {
+    leave_here(ref);
+  } else {
+    auto message = std::make_unique<LeaveMessage>(ref);
+    here.reactor().send_to(ref.home->reactor(), *message.release());
+  }
+}
+
+std::string priming_event(const McpEndpoint& here, McpRevision revision, std::uint32_t stream,
+                          std::uint64_t position) {
+  if (revision < McpRevision::r2025_11_25) return {};
+  return fmt::format("id: {}-{}\nretry: {}\ndata: \n\n", stream, position, here.options().retry_ms);
+}
+
+void add_stream_headers(HttpExchange& exchange) {
+  exchange.add_header("Cache-Control", "no-cache, no-transform");
+  exchange.add_header("X-Accel-Buffering", "no");
+}
+
+Task<void> send_stream(McpEndpoint& here, HttpExchange& exchange, McpStreamRef ref,
+                       std::string_view first, std::string_view session_header) {
+  add_stream_headers(exchange);
+  if (!session_header.empty()) exchange.add_header("Mcp-Session-Id", session_header);
+  const LeaveWhenCancelled leave(exchange.socket().scope(), here, ref);
+  bool connected = co_await exchange.start_stream(200, "text/event-stream");
+  if (connected && !first.empty()) connected = co_await exchange.write(first);
+  while (connected) {
+    const McpStream::Fetched next = co_await fetch_next(here, ref);
+    if (next.retry_ms >= 0) {
+      co_await exchange.write(fmt::format("retry: {}\n\n", next.retry_ms));
+    }
+    if (next.gone) break;
+    ref.position = next.position;
+    connected =
+        co_await exchange.write(next.bytes.empty() && !next.finished ? kMcpKeepAlive : next.bytes);
+    if (next.finished) break;
+  }
+  leave_stream(here, ref);
+  if (connected) co_await exchange.finish_stream();
+}
+
+// --- over a connection of its own ---
+
+namespace {
+
+// Reads what comes, which should be nothing, until the client has gone.
+Task<void> watch(const Socket* socket, Scope* scope) {
+  for (;;) {
+    const Received received = co_await socket->receive();
+    if (received.result() <= 0) break;
+  }
+  scope->cancel();
+}
+
+Task<bool> send_all(const Socket& socket, Reactor& reactor, std::string_view bytes) {
+  const std::int32_t sent = co_await socket.send(bytes, reactor.now_ns() + kSendTimeoutNs);
+  co_return sent == static_cast<std::int32_t>(bytes.size());
+}
+
+Task<void> follow(McpEndpoint& here, const Socket& socket, McpStreamRef& ref) {
+  for (;;) {
+    McpStream::Fetched next = co_await fetch_next(here, ref);
+    if (next.retry_ms >= 0) next.bytes += fmt::format("retry: {}\n\n", next.retry_ms);
+    ref.position = next.position;
+    const bool quiet = next.bytes.empty() && !next.finished && !next.gone;
+    const std::string_view bytes = quiet ? kMcpKeepAlive : std::string_view(next.bytes);
+    if (!bytes.empty() && !co_await send_all(socket, here.reactor(), bytes)) co_return;
+    if (next.gone || next.finished) co_return;
+  }
+}
+
+Task<void> end_session(McpEndpoint* home, const std::string* id) {
+  if (McpSession* const session = home->find_session(*id)) home->end_session(*session);
+  co_return;
+}
+
+class EndWithEndpoint : Cancellable {
+ public:
+  EndWithEndpoint(Scope& endpoint, Scope& own) : Cancellable(stop), own_(own) {
+    endpoint.add(*this);
+  }
+
+ private:
+  static void stop(Cancellable& waiting) { static_cast<EndWithEndpoint&>(waiting).own_.cancel(); }
+  Scope& own_;
+};
+
+Task<void> run_stream(McpEndpoint* here, Descriptor fd, std::string head, McpStreamRef ref,
+                      bool owns_session) {
+  Scope scope(here->reactor());
+  const Socket socket(scope, fd);
+  {
+    const EndWithEndpoint end(here->streams(), scope);
+    const LeaveWhenCancelled leave(scope, *here, ref);
+    if (here->draining()) scope.cancel();
+    scope.spawn(watch(&socket, &scope));
+    if (co_await send_all(socket, here->reactor(), head)) {
+      head = std::string();
+      co_await follow(*here, socket, ref);
+    }
+    leave_stream(*here, ref);
+    scope.cancel();
+    co_await scope.join();
+  }
+  co_await socket.close();
+  if (owns_session) co_await end_session(ref.home, &ref.session);
+  here->admission().leave();
+  here->stream_closed();
+}
+
+}  // namespace
+
+void spawn_stream(McpEndpoint& here, Descriptor fd, std::string head, McpStreamRef ref,
+                  bool owns_session) {
+  here.stream_opened();
+  here.reactor().spawn(run_stream(&here, fd, std::move(head), std::move(ref), owns_session));
+}
+
+}  // namespace ringcast

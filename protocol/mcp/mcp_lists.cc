@@ -1,0 +1,249 @@
+// The lists of MCP, page by page; the results around what a method wrote; change notices.
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "core/event_stream.h"
+#include "protocol/mcp/mcp_endpoint.h"
+#include "protocol/mcp/mcp_methods.h"
+#include "protocol/mcp/mcp_request_state.h"
+#include "protocol/mcp/mcp_tasks.h"
+
+namespace ringcast {
+namespace {
+
+namespace dom = simdjson::dom;
+
+// Cursors are where a page begins. Nobody but us is to read that into them.
+constexpr std::string_view kCursorPrefix = "p";
+
+std::optional<std::size_t> page_begin(const RpcMessage& message) {
+  dom::element cursor;
+  if (!message.has_params || message.params["cursor"].get(cursor) != simdjson::SUCCESS) return 0;
+  std::string_view text;
+  if (cursor.get_string().get(text) != simdjson::SUCCESS || !text.starts_with(kCursorPrefix)) {
+    return std::nullopt;
+  }
+  text.remove_prefix(kCursorPrefix.size());
+  std::size_t begin = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), begin);
+  if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return begin;
+}
+
+// `"KEY":[…]` of the page that was asked for, and where the next begins.
+template <class List>
+std::optional<std::string> page(const RpcMessage& message, std::string_view key, const List& list,
+                                std::size_t page_items) {
+  const auto begin = page_begin(message);
+  if (!begin || (*begin >= list.size() && *begin > 0)) return std::nullopt;
+  const std::size_t end = std::min(list.size(), *begin + page_items);
+  std::string out = fmt::format(R"("{}":[)", key);
+  for (std::size_t i = *begin; i < end; ++i) {
+    if (i > *begin) out += ',';
+    out += list[i]->json;
+  }
+  out += ']';
+  if (end < list.size()) out += fmt::format(R"(,"nextCursor":"{}{}")", kCursorPrefix, end);
+  return out;
+}
+
+template <class List>
+void answer_page(McpCall& call, const RpcMessage& message, std::string& body, std::string_view key,
+                 const List& list) {
+  auto text = page(message, key, list, call.endpoint().options().page_items);
+  if (text) {
+    body = std::move(*text);
+  } else {
+    call.refuse(rpc::kInvalidParams, "This cursor is none of ours.");
+  }
+}
+
+bool is_cacheable(std::string_view method) {
+  return method.ends_with("/list") || method == "resources/read" || method == "server/discover";
+}
+
+}  // namespace
+
+Task<void> McpMethods::list_tools(McpCall& call) {
+  answer_page(call, call.message_, call.body_, "tools", call.endpoint_.server().tools());
+  co_return;
+}
+
+Task<void> McpMethods::list_prompts(McpCall& call) {
+  answer_page(call, call.message_, call.body_, "prompts", call.endpoint_.server().prompts());
+  co_return;
+}
+
+Task<void> McpMethods::list_resources(McpCall& call) {
+  answer_page(call, call.message_, call.body_, "resources", call.endpoint_.server().resources());
+  co_return;
+}
+
+Task<void> McpMethods::list_templates(McpCall& call) {
+  answer_page(call, call.message_, call.body_, "resourceTemplates",
+              call.endpoint_.server().templates());
+  co_return;
+}
+
+// --- change notices of the stateless revisions ---
+
+namespace {
+
+bool wants(const dom::object& wanted, std::string_view name) {
+  bool value = false;
+  return wanted[name].get_bool().get(value) == simdjson::SUCCESS && value;
+}
+
+std::string acknowledgement(const McpListener& listener) {
+  std::string honoured;
+  const auto add = [&](bool on, std::string_view name) {
+    if (on) honoured += fmt::format(R"({}"{}":true)", honoured.empty() ? "" : ",", name);
+  };
+  add(listener.tools, "toolsListChanged");
+  add(listener.prompts, "promptsListChanged");
+  add(listener.resources, "resourcesListChanged");
+  if (!listener.uris.empty()) {
+    honoured += honoured.empty() ? "" : ",";
+    honoured += R"("resourceSubscriptions":[)";
+    for (const std::string& uri : listener.uris) {
+      if (&uri != &listener.uris.front()) honoured += ',';
+      append_json_string(honoured, uri);
+    }
+    honoured += ']';
+  }
+  return fmt::format(
+      R"({{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":)"
+      R"({{"_meta":{{"{}":{}}},"notifications":{{{}}}}}}})",
+      mcp_meta::kSubscription, listener.id, honoured);
+}
+
+}  // namespace
+
+// Lasts until the client goes, cancels, or the server drains.
+Task<void> McpMethods::listen(McpCall& call) {
+  dom::object wanted;
+  if (call.message_.params["notifications"].get_object().get(wanted) != simdjson::SUCCESS) {
+    call.refuse(rpc::kInvalidParams, "`notifications` says what to listen for.");
+    co_return;
+  }
+  McpListener listener;
+  listener.id = call.id_;
+  listener.tools = wants(wanted, "toolsListChanged");
+  listener.prompts = wants(wanted, "promptsListChanged");
+  listener.resources = wants(wanted, "resourcesListChanged");
+  dom::array uris;
+  if (wanted["resourceSubscriptions"].get_array().get(uris) == simdjson::SUCCESS) {
+    for (const dom::element element : uris) {
+      std::string_view uri;
+      if (element.get_string().get(uri) != simdjson::SUCCESS) continue;
+      if (listener.uris.size() >= call.endpoint_.options().max_subscriptions) {
+        call.refuse(rpc::kInvalidParams, "These are more resources than one may follow at once.");
+        co_return;
+      }
+      listener.uris.emplace_back(uri);
+    }
+  }
+  if (call.endpoint_.draining() || !call.endpoint_.add_listener(listener)) {
+    call.refuse(rpc::kInternalError, "There are as many listeners as this server takes.");
+    co_return;
+  }
+  listener.stream = &call.stream();
+  call.notify(acknowledgement(listener));
+  constexpr auto kLong = std::chrono::hours(1);
+  while (co_await call.sleep(kLong)) {
+  }
+  call.endpoint_.remove_listener(listener);
+  call.body_ = fmt::format(R"("_meta":{{"{}":{}}})", mcp_meta::kSubscription, call.id_);
+}
+
+// --- results ---
+
+std::string McpCall::identity() const {
+  std::string out = method_ + "\n" + name_ + "\n" + principal_ + "\n";
+  if (has_arguments_) out += simdjson::minify(arguments_);
+  return out;
+}
+
+// What the client is to answer before it asks again.
+void McpCall::write_input_required() {
+  output_ += R"("resultType":"input_required","inputRequests":{)";
+  output_ += asked_;
+  output_ += '}';
+  if (!answered_.empty() || !kept_.empty() || !kept_before_.empty()) {
+    if (kept_.empty()) kept_ = kept_before_;
+    const std::int64_t now_ms = endpoint_.reactor().driver().wall_clock_ms();
+    const auto ttl_ms = static_cast<std::int64_t>(endpoint_.options().state_ttl_ms);
+    output_ += R"(,"requestState":")";
+    output_ += seal({.request = identity(), .answered = answered_, .kept = kept_},
+                    endpoint_.shared().key, now_ms + ttl_ms);
+    output_ += '"';
+  }
+}
+
+// The members of the result that handlers filled.
+void McpCall::write_filled() {
+  const auto begin = [this](std::string_view key) {
+    output_ += output_.ends_with('{') ? "\"" : ",\"";
+    output_.append(key).append("\":");
+  };
+  if (method_ == "tools/call") {
+    begin("content");
+    if (items_.empty() && !structured_.empty()) text(structured_);
+    output_.append("[").append(items_).append("]");
+    if (!structured_.empty() && revision_ >= McpRevision::r2025_06_18) {
+      begin("structuredContent");
+      output_ += structured_;
+    }
+    if (is_error_) {
+      begin("isError");
+      output_ += "true";
+    }
+  } else if (method_ == "prompts/get") {
+    if (!description_.empty()) {
+      begin("description");
+      append_json_string(output_, description_);
+    }
+    begin("messages");
+    output_.append("[").append(items_).append("]");
+  } else if (method_ == "resources/read") {
+    begin("contents");
+    output_.append("[").append(items_).append("]");
+  } else if (!body_.empty()) {
+    output_ += output_.ends_with('{') ? "" : ",";
+    output_ += body_;
+  }
+}
+
+// The result's members, without the braces around them.
+void McpCall::write_members() {
+  if (!asked_.empty()) return write_input_required();
+  const bool stateless = is_stateless(revision_);
+  if (stateless) {
+    output_ += R"("resultType":"complete")";
+    if (method_ != "subscriptions/listen") {
+      output_ += R"(,"_meta":{"io.modelcontextprotocol/serverInfo":)";
+      output_ += endpoint_.server().info_json();
+      output_ += '}';
+    }
+    if (is_cacheable(method_)) {
+      fmt::format_to(std::back_inserter(output_), R"(,"ttlMs":{},"cacheScope":"{}")",
+                     method_ == "resources/read" ? 0 : endpoint_.options().list_ttl_ms,
+                     principal_.empty() ? "public" : "private");
+    }
+  }
+  write_filled();
+}
+
+void McpCall::write_result() {
+  output_.clear();
+  if (refusal_) {
+    append_rpc_error(output_, id_, *refusal_);
+    return;
+  }
+  output_.append(R"({"jsonrpc":"2.0","id":)").append(id_).append(R"(,"result":{)");
+  write_members();
+  output_ += "}}";
+}
+
+}  // namespace ringcast
