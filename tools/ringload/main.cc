@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tools/ringload/machine.h"
+#include "tools/ringload/mcp_arguments.h"
 #include "tools/ringload/options.h"
 #include "tools/ringload/report.h"
 #include "tools/ringload/run.h"
@@ -124,6 +125,9 @@ void add_load_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--pipeline", options.pipeline, "unanswered requests that a publisher may have")
       ->check(CLI::Range(1U, 1024U))
       ->capture_default_str();
+}
+
+void add_time_options(CLI::App& app, Options& options) {
   app.add_option("--ramp", options.ramp, "connects per second; 0: as fast as they are accepted")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
@@ -157,7 +161,7 @@ void add_round_trip_options(CLI::App& app, Arguments& arguments) {
       ->needs(echo);
 }
 
-void add_other_options(CLI::App& app, Arguments& arguments) {
+void add_target_options(CLI::App& app, Arguments& arguments) {
   Options& options = arguments.options;
   auto* url = app.add_option("--url", arguments.url, "a ringcast server")->capture_default_str();
   app.add_option("--target", arguments.target_file, "a file that describes another server")
@@ -166,14 +170,17 @@ void add_other_options(CLI::App& app, Arguments& arguments) {
       ->capture_default_str();
   app.add_option("--event", options.event, "what {event} stands for in a target file")
       ->capture_default_str();
+  app.add_flag(
+      "--raise-backlog", options.raise_backlog,
+      "raise net.core.netdev_max_backlog to two packets per subscriber for the run (root)");
+}
+
+void add_report_options(CLI::App& app, Options& options) {
   app.add_option("--server-pid", options.server_pids,
                  "measure the CPU and memory of this process and its children (repeatable)")
       ->allow_extra_args(false)
       ->check(CLI::Range(1, 1 << 22));
   app.add_option("--cpu", options.cpu, "run on this core")->check(CLI::Range(0, 4095));
-  app.add_flag(
-      "--raise-backlog", options.raise_backlog,
-      "raise net.core.netdev_max_backlog to two packets per subscriber for the run (root)");
   app.add_option("--json", options.json_file, "write the result here as JSON (-: standard output)");
   app.add_flag("--strict", options.strict, "exit with 3 if anything was lost or doubled");
   app.add_flag("--quiet", options.quiet, "no progress, no report");
@@ -247,23 +254,39 @@ int main(int argc, char** argv) {
       "Subscribers over SSE, publishers over HTTP: deliveries/s, latency, cost, correctness.");
   CLI::App* ws = app.add_subcommand(
       "ws", "The same with subscribers over WebSocket; or round trips: echoes, commands.");
+  CLI::App* mcp = app.add_subcommand(
+      "mcp",
+      "Calls of a tool of an MCP server: calls/s, latency, cost, whether answers are right.");
   Arguments arguments;
   for (CLI::App* each : {sse, ws}) {
     add_load_options(*each, arguments);
     if (each == ws) add_round_trip_options(*each, arguments);
-    add_other_options(*each, arguments);
+    add_time_options(*each, arguments.options);
+    add_target_options(*each, arguments);
+    add_report_options(*each, arguments.options);
     each->footer(std::string(each == ws ? kWsExamples : kSseExamples) + kAbout);
   }
+  McpArguments mcp_arguments;
+  Options mcp_options;
+  mcp_arguments.add_to(*mcp, mcp_options);
+  add_time_options(*mcp, mcp_options);
+  add_report_options(*mcp, mcp_options);
+  mcp->footer(kMcpExamples);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
   if (ws->parsed()) arguments.options.transport = Transport::ws;
-  if (auto settled = settle(arguments); !settled) return complain(settled.error());
+  const Options& options = mcp->parsed() ? mcp_options : arguments.options;
+  auto settled = mcp->parsed() ? mcp_arguments.settle(mcp_options) : settle(arguments);
+  if (!settled) {
+    complain(settled.error());
+    return settled.error().code == "bad_usage" ? kUsage : kFailed;
+  }
   struct sigaction action{};
   action.sa_handler = [](int) { Run::interrupt(); };
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-  return measure(arguments.options);
+  return measure(options);
 }

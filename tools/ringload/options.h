@@ -1,4 +1,4 @@
-// What `ringload sse` or `ringload ws` was asked to do.
+// What `ringload sse`, `ringload ws` or `ringload mcp` was asked to do.
 #pragma once
 
 #include <sys/types.h>
@@ -18,12 +18,25 @@ enum class Mode : std::uint8_t {
   idle,    // nothing is published
 };
 
-enum class Transport : std::uint8_t { sse, ws };
+enum class Transport : std::uint8_t { sse, ws, http };
 
 enum class Kind : std::uint8_t {
   fan_out,  // events of publishers to all subscribers
   echo,     // each connection's messages come back to it
   control,  // commands of callers are answered by a worker behind the server
+  mcp,      // calls of a tool of an MCP server, over HTTP, HTTP with SSE, or WebSocket
+};
+
+// How MCP is spoken: without sessions (revision 2026-07-28), or with them (before).
+enum class McpEra : std::uint8_t { modern, legacy };
+
+struct McpOptions {
+  McpEra era = McpEra::modern;
+  std::string path = "/mcp";
+  std::string tool = "echo";
+  std::string argument = "text";  // of the tool, a text that it gives back
+  std::uint32_t sessions = 0;     // legacy: of all connections together
+  bool raw = false;  // any answer will do that has status 200 and as many bytes as the first
 };
 
 inline constexpr std::uint32_t kWindow = 64;
@@ -35,14 +48,15 @@ struct Options {
   Mode mode = Mode::closed;
   std::uint32_t subscribers = 1000;
   std::uint32_t slow_readers = 0;  // in addition
-  std::uint32_t publishers = 1;    // echo, control: the connections that send
+  std::uint32_t publishers = 1;    // echo, control, mcp: the connections that send
   std::uint32_t topics = 1;        // control: sessions, with a worker each
   double rate = 0;                 // events/s over all publishers; open loop
   std::uint32_t window = kWindow;
   std::uint32_t pipeline = 1;  // unanswered requests per publisher
   std::uint32_t size = 128;    // bytes of payload
   bool binary = false;         // echo: binary messages instead of text
-  double ramp = 5000;          // connects/s; 0: no limit
+  McpOptions mcp = {};
+  double ramp = 5000;  // connects/s; 0: no limit
   double warmup_s = 1;
   double time_s = 5;
   std::string topic_prefix = "load";

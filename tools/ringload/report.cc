@@ -25,11 +25,27 @@ std::string_view name_of(Kind kind) {
       return "echo";
     case Kind::control:
       return "control";
+    case Kind::mcp:
+      return "mcp";
     case Kind::fan_out:
       break;
   }
   return "fan_out";
 }
+
+std::string_view name_of(Transport transport) {
+  switch (transport) {
+    case Transport::ws:
+      return "ws";
+    case Transport::http:
+      return "http";
+    case Transport::sse:
+      break;
+  }
+  return "sse";
+}
+
+std::string_view name_of(McpEra era) { return era == McpEra::modern ? "modern" : "legacy"; }
 
 std::string quoted(std::string_view text) {
   std::string out = "\"";
@@ -80,6 +96,19 @@ std::string plural(std::uint64_t count, std::string_view noun) {
                      count == 1 ? "" : "s");
 }
 
+std::string mcp_headline(const Options& options, const Report& report) {
+  const McpOptions& mcp = options.mcp;
+  const std::string sessions = plural(mcp.sessions, "session");
+  if (options.mode == Mode::idle) {
+    return fmt::format("{} of {} with an open stream\n", report.subscribers_ready, sessions);
+  }
+  std::string text = fmt::format("calls of `{}` with {} bytes on {}", mcp.tool, options.size,
+                                 plural(report.subscribers_ready, "connection"));
+  if (mcp.era == McpEra::legacy) text += fmt::format(" with {}", sessions);
+  if (mcp.raw) text += ", answers not read";
+  return text + "\n";
+}
+
 std::string headline(const Options& options, const Report& report) {
   std::string text = fmt::format("{} at {}", options.target.name, options.target.host_header());
   if (options.transport == Transport::ws) text += " over WebSocket";
@@ -87,9 +116,12 @@ std::string headline(const Options& options, const Report& report) {
   if (options.mode == Mode::closed) text += fmt::format("window {}, ", options.window);
   if (options.mode == Mode::open) {
     text += fmt::format("{} {}/s, ", with_commas(options.rate),
-                        options.kind == Kind::fan_out ? "events" : "round trips");
+                        options.kind == Kind::fan_out ? "events"
+                        : options.kind == Kind::mcp   ? "calls"
+                                                      : "round trips");
   }
   if (options.mode == Mode::idle) text += "idle, ";
+  if (options.kind == Kind::mcp) return text + mcp_headline(options, report);
   if (options.kind == Kind::echo) {
     return text + fmt::format("echo of {} bytes on {}\n", options.size,
                               plural(report.subscribers_ready, "connection"));
@@ -122,10 +154,15 @@ std::string fan_out_text(const Report& report) {
 }
 
 std::string round_trips_text(const Options& options, const Report& report) {
-  std::string out =
-      fmt::format("  round trips  {}/s ({} in {:.2f} s)\n", with_commas(report.deliveries_per_s()),
-                  with_commas(static_cast<double>(report.delivered)), report.seconds);
+  const bool mcp = options.kind == Kind::mcp;
+  std::string out = fmt::format("  {:<13}{}/s ({} in {:.2f} s)\n", mcp ? "calls" : "round trips",
+                                with_commas(report.deliveries_per_s()),
+                                with_commas(static_cast<double>(report.delivered)), report.seconds);
   out += fmt::format("  latency      {}\n", text_of(report.latency));
+  if (mcp) {
+    return out + fmt::format("  correctness  lost {}, altered {}, errors {}\n", report.lost,
+                             report.altered, report.calls_failed);
+  }
   out += fmt::format("  correctness  lost {}, duplicates {}, out of order {}", report.lost,
                      report.duplicates, report.out_of_order);
   if (options.kind == Kind::echo) out += fmt::format(", altered {}", report.altered);
@@ -166,7 +203,7 @@ std::string to_json(const Options& options, const Report& report) {
       R"({{"target":{},"transport":{},"kind":{},"mode":{},"subscribers":{},"publishers":{},)"
       R"("topics":{},"size":{},)"
       R"("rate":{},"window":{},"slow_readers":{},)",
-      quoted(options.target.name), options.transport == Transport::ws ? R"("ws")" : R"("sse")",
+      quoted(options.target.name), quoted(name_of(options.transport)),
       quoted(name_of(options.kind)), quoted(name_of(options.mode)), report.subscribers_ready,
       options.mode == Mode::idle ? 0 : options.publishers, options.topics, options.size,
       options.mode == Mode::open ? fmt::format("{}", options.rate) : "null",
@@ -179,6 +216,10 @@ std::string to_json(const Options& options, const Report& report) {
       report.seconds, report.published, report.delivered, report.deliveries_per_s(),
       report.events_per_s(), report.lost, report.duplicates, report.out_of_order, report.altered,
       report.foreign, report.gaps);
+  if (options.kind == Kind::mcp) {
+    out += fmt::format(R"("era":{},"sessions":{},"answer_bytes":{},)",
+                       quoted(name_of(options.mcp.era)), options.mcp.sessions, report.answer_bytes);
+  }
   out += fmt::format(R"("latency_us":{},"publish_us":{},"server":{},)", json_of(report.latency),
                      json_of(report.publish_latency), server_json(report));
   out += fmt::format(R"("client":{{"cpu_s":{:.6f},"cpu_share":{:.4f},"cpu_ns_per_delivery":{:.1f},)"
@@ -187,17 +228,21 @@ std::string to_json(const Options& options, const Report& report) {
                      report.receives, report.client_bound());
   out += fmt::format(
       R"("errors":{{"subscribers_failed":{},"subscribers_lost":{},"publishers_failed":{},)"
-      R"("refused":{},"unsent":{}}},"waited_s":{{"server":{:.6f},"client":{:.6f}}},)"
+      R"("refused":{},"unsent":{},"calls_failed":{}}},)"
+      R"("waited_s":{{"server":{:.6f},"client":{:.6f}}},)"
       R"("netdev_dropped":{},"steal_share":{:.4f},"warnings":[{}]}})",
       report.subscribers_failed, report.subscribers_lost, report.publishers_failed, report.refused,
-      report.unsent, report.server_waited_s, report.client_waited_s, report.netdev_dropped,
-      report.steal_share, warnings);
+      report.unsent, report.calls_failed, report.server_waited_s, report.client_waited_s,
+      report.netdev_dropped, report.steal_share, warnings);
   return out + "\n";
 }
 
 std::string to_text(const Options& options, const Report& report) {
   std::string out = headline(options, report);
-  const std::string_view unit = options.kind == Kind::fan_out ? "delivery" : "round trip";
+  const std::string_view unit = options.kind == Kind::fan_out ? "delivery"
+                                : options.kind == Kind::mcp   ? "call"
+                                                              : "round trip";
+  const bool sessions = options.kind == Kind::mcp && options.mode == Mode::idle;
   if (options.mode != Mode::idle) {
     out += options.kind == Kind::fan_out ? fan_out_text(report) : round_trips_text(options, report);
   }
@@ -210,7 +255,9 @@ std::string to_text(const Options& options, const Report& report) {
     out += fmt::format(", memory {}, {} per {}\n",
                        human_bytes(static_cast<double>(report.server_rss_bytes)),
                        human_bytes(report.bytes_per_subscriber),
-                       options.kind == Kind::fan_out ? "subscriber" : "connection");
+                       options.kind == Kind::fan_out ? "subscriber"
+                       : sessions                    ? "session"
+                                                     : "connection");
   }
   out += fmt::format("  client       {:.0f} % of a core", 100 * report.client_share());
   if (report.delivered != 0) {

@@ -39,8 +39,9 @@ struct Report {
   std::uint64_t lost = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t out_of_order = 0;
-  std::uint64_t altered = 0;  // echoes that were not what was sent
-  std::uint64_t foreign = 0;  // what came instead of answers
+  std::uint64_t altered = 0;       // echoes that were not what was sent
+  std::uint64_t foreign = 0;       // what came instead of answers
+  std::uint64_t calls_failed = 0;  // mcp: answered with errors, or cut off
   std::uint64_t gaps = 0;
   std::uint64_t refused = 0;
   std::uint64_t unsent = 0;  // due, never sent
@@ -48,6 +49,7 @@ struct Report {
   std::uint32_t subscribers_failed = 0;
   std::uint32_t subscribers_lost = 0;
   std::uint32_t publishers_failed = 0;
+  std::uint64_t answer_bytes = 0;  // mcp: of the first right answer's body
 
   LatencySummary latency;
   LatencySummary publish_latency;
@@ -65,7 +67,9 @@ struct Report {
   double client_ns_per_delivery() const { return per_delivery(client_cpu_s); }
   double client_share() const { return seconds > 0 ? client_cpu_s / seconds : 0; }
   bool client_bound() const { return client_share() > 0.9; }
-  bool correct() const { return lost == 0 && duplicates == 0 && out_of_order == 0 && altered == 0; }
+  bool correct() const {
+    return lost == 0 && duplicates == 0 && out_of_order == 0 && altered == 0 && calls_failed == 0;
+  }
   template <class... Args>
   void warn(fmt::format_string<Args...> text, Args&&... args) {
     warnings.push_back(fmt::format(text, std::forward<Args>(args)...));

@@ -66,6 +66,8 @@ Result<ResponseHead> parse_response_head(std::string_view text) {
       head.content_type = value;
     } else if (equal_ignoring_case(name, "sec-websocket-accept")) {
       head.websocket_accept = value;
+    } else if (equal_ignoring_case(name, "mcp-session-id")) {
+      head.mcp_session_id = value;
     } else if (equal_ignoring_case(name, "connection")) {
       if (contains_ignoring_case(value, "close")) head.close = true;
       if (contains_ignoring_case(value, "keep-alive")) head.close = false;
@@ -112,6 +114,7 @@ void ResponseReader::start_body(const ResponseHead& head) {
     head_.clear();  // an interim response: the one that counts follows
     return;
   }
+  parsed_ = head;
   status_ = head.status;
   close_ = head.close;
   left_ = head.content_length;
@@ -163,12 +166,14 @@ void ResponseReader::next() {
   phase_ = Phase::head;
   head_.clear();
   body_.clear();
+  body_bytes_ = 0;
   chunks_.reset();
   status_ = 0;
 }
 
 void ResponseReader::keep(std::string_view bytes) {
-  body_.append(bytes.substr(0, kBodyBytesKept - std::min(kBodyBytesKept, body_.size())));
+  body_bytes_ += bytes.size();
+  body_.append(bytes.substr(0, body_bytes_kept_ - std::min(body_bytes_kept_, body_.size())));
 }
 
 void ResponseReader::fail_with(std::string message) {

@@ -20,6 +20,7 @@ struct ResponseHead {
   // Point into the text that they were read from.
   std::string_view content_type;
   std::string_view websocket_accept;
+  std::string_view mcp_session_id;
 };
 
 inline constexpr std::size_t kResponseHeadBytesMax = 64 << 10;
@@ -35,6 +36,12 @@ class ResponseReader {
  public:
   enum class State : std::uint8_t { needs_more, complete, failed };
 
+  static constexpr std::size_t kBodyBytesKept = 512;
+
+  // `body_bytes_kept`: of each body, from its front.
+  explicit ResponseReader(std::size_t body_bytes_kept = kBodyBytesKept)
+      : body_bytes_kept_(body_bytes_kept) {}
+
   // Looks at `bytes` until one response is complete; what lies behind it (from consumed() on) is to
   // be fed again after next().
   State feed(std::string_view bytes);
@@ -47,11 +54,13 @@ class ResponseReader {
   int status() const { return status_; }
   bool close() const { return close_; }
   bool idle() const { return phase_ == Phase::head && head_.empty(); }
-  std::string_view body() const { return body_; }  // its first kBodyBytesKept bytes
+  // Once the head is there, until next().
+  const ResponseHead* head() const { return phase_ == Phase::head ? nullptr : &parsed_; }
+  std::string_view body() const { return body_; }           // as much of it as is kept
+  std::uint64_t body_bytes() const { return body_bytes_; }  // all of it
   const std::string& error() const { return error_; }
 
  private:
-  static constexpr std::size_t kBodyBytesKept = 512;
   enum class Phase : std::uint8_t { head, length, chunked, until_close, complete, failed };
 
   std::size_t feed_head(std::string_view bytes);
@@ -61,8 +70,11 @@ class ResponseReader {
   void fail_with(std::string message);
 
   Phase phase_ = Phase::head;
+  std::size_t body_bytes_kept_;
   std::string head_;
+  ResponseHead parsed_;
   std::string body_;
+  std::uint64_t body_bytes_ = 0;
   std::string error_;
   ChunkedDecoder chunks_;
   std::int64_t left_ = 0;

@@ -4,21 +4,12 @@
 
 #include <algorithm>
 
+#include "tools/ringload/filling.h"
+
 namespace ringcast::load {
 namespace {
 
 constexpr std::size_t kStartingMax = 256;
-
-// Letters without a pattern, so that an exchange of any two parts shows.
-std::string filling(std::size_t bytes) {
-  std::string text(bytes, 'x');
-  std::uint32_t state = 1;
-  for (char& c : text) {
-    state = state * 1664525 + 1013904223;
-    c = static_cast<char>('a' + (state >> 24) % 26);
-  }
-  return text;
-}
 
 // The parts of a template before and behind {ref}, substituted.
 void split(std::string_view text, const TemplateValues& values, std::string& before,

@@ -10,6 +10,8 @@
 #include <random>
 
 #include "tools/ringload/fan_out.h"
+#include "tools/ringload/mcp_calls.h"
+#include "tools/ringload/mcp_streams.h"
 #include "tools/ringload/round_trips.h"
 
 namespace ringcast::load {
@@ -54,7 +56,26 @@ std::unique_ptr<Workload> make_workload(const Options& options, const Address& a
   if (options.kind == Kind::fan_out) {
     return std::make_unique<FanOut>(options, address, loop, arrivals);
   }
+  if (options.kind == Kind::mcp && options.mode == Mode::idle) {
+    return std::make_unique<McpStreams>(options, address, loop, arrivals);
+  }
+  if (options.kind == Kind::mcp) {
+    return std::make_unique<McpCalls>(options, address, loop, arrivals);
+  }
   return std::make_unique<RoundTrips>(options, address, loop, arrivals);
+}
+
+std::size_t connections(const Options& options) {
+  if (options.kind == Kind::fan_out) return std::size_t{options.subscribers} + options.slow_readers;
+  const bool twice = options.kind == Kind::mcp && options.transport == Transport::sse;
+  if (options.mode == Mode::idle) return options.mcp.sessions;
+  return std::size_t{options.publishers} * (twice ? 2 : 1);
+}
+
+// What the connections are called.
+std::string_view members(const Options& options) {
+  if (options.kind == Kind::fan_out) return "subscribers";
+  return options.mode == Mode::idle ? "sessions" : "connections";
 }
 
 }  // namespace
@@ -74,8 +95,7 @@ Result<std::unique_ptr<Run>> Run::create(const Options& options) {
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
   const auto address = resolve(options.target.host, options.target.port);
   if (!address) return std::unexpected(address.error());
-  const std::size_t subscribers = std::size_t{options.subscribers} + options.slow_readers;
-  auto loop = Loop::create(options.kind == Kind::fan_out ? subscribers : options.publishers);
+  auto loop = Loop::create(connections(options));
   if (!loop) return std::unexpected(loop.error());
   return std::unique_ptr<Run>(new Run(options, *address, std::move(*loop)));
 }
@@ -86,7 +106,7 @@ Run::Run(const Options& options, const Address& address, std::unique_ptr<Loop> l
       loop_(std::move(loop)),
       arrivals_(random_run(), options.size),
       workload_(make_workload(options, address_, *loop_, arrivals_)),
-      members_(options.kind == Kind::fan_out ? "subscribers" : "connections"),
+      members_(members(options)),
       progress_(!options.quiet && isatty(STDERR_FILENO) != 0) {
   arrivals_.origin_ns = loop_->clock_ns();
 }
@@ -204,7 +224,9 @@ void Run::show_progress() {
   } else {
     fmt::print(stderr, "\r\033[K{} {}/s, p99 {}",
                with_commas(static_cast<double>(delivered - shown_delivered_) / since_s),
-               options_.kind == Kind::fan_out ? "deliveries" : "round trips",
+               options_.kind == Kind::fan_out ? "deliveries"
+               : options_.kind == Kind::mcp   ? "calls"
+                                              : "round trips",
                human_us(static_cast<double>(arrivals_.latency.percentile_ns(0.99)) / 1000));
   }
   std::fflush(stderr);

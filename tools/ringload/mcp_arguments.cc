@@ -1,0 +1,150 @@
+#include "tools/ringload/mcp_arguments.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "tools/ringload/stamp.h"
+#include "tools/ringload/target.h"
+
+namespace ringcast::load {
+
+const char* const kMcpExamples = R"(Examples:
+  How many calls of the tool `echo` does it answer? 32 connections with one under way on each:
+    ringload mcp --url http://127.0.0.1:8080/mcp --server-pid $(pidof ringcast)
+  How fast is one call?
+    ringload mcp --connections 1
+  At a given load; latency counts from when a call should have been made. 600 calls a minute:
+    ringload mcp --rate 10 --time 60
+  The revisions before 2026-07-28, with 1000 sessions on 32 connections:
+    ringload mcp --era legacy --sessions 1000
+  What does a silent session with an open stream cost?
+    ringload mcp --idle --sessions 10000 --server-pid $(pidof ringcast)
+  The same bytes to any URL, of whose answers only status and length are looked at:
+    ringload mcp --raw --url http://127.0.0.1:8081/mcp
+
+Every answer is checked: the status is 200, the id the one that was asked, and the text, which is
+another for each call, comes back as it was.
+Exit status: 0 measured, 1 could not measure, 2 wrong usage, 3 (with --strict) a call was lost,
+altered or answered with an error.
+)";
+
+namespace {
+
+// What needs no escape in JSON or in a header.
+std::string plain_name(const std::string& name) {
+  const bool plain = !name.empty() && name.size() <= 128 &&
+                     name.find_first_not_of(
+                         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                         "0123456789_-./") == std::string::npos;
+  return plain ? "" : "is no name of 1 to 128 letters, digits and `_-./`";
+}
+
+std::string path_of(const std::string& url) {
+  const std::size_t host = url.find("//");
+  const std::size_t at = url.find_first_of("/?#", host == std::string::npos ? 0 : host + 2);
+  if (at == std::string::npos) return "/mcp";
+  const std::string path = url.substr(at, url.find('#', at) - at);
+  return path.starts_with('/') ? path : "/" + path;
+}
+
+}  // namespace
+
+void McpArguments::add_to(CLI::App& app, Options& options) {
+  constexpr std::uint32_t kMost = 10'000'000;
+  McpOptions& mcp = options.mcp;
+  app.add_option("--url", url_, "the endpoint of an MCP server")->capture_default_str();
+  app.add_option("--tool", mcp.tool, "the tool to call")->check(plain_name)->capture_default_str();
+  app.add_option("--argument", mcp.argument, "its argument, a text that it gives back")
+      ->check(plain_name)
+      ->capture_default_str();
+  options.size = 64;
+  app.add_option("--size", options.size, "bytes of this text")
+      ->check(CLI::Range(static_cast<std::uint32_t>(kStampBytes), 1U << 20))
+      ->capture_default_str();
+  app.add_option("--connections", connections_,
+                 "connections that call, with one call under way at a time on each")
+      ->check(CLI::Range(1U, 65535U))
+      ->capture_default_str();
+  const std::map<std::string, McpEra> eras = {{"modern", McpEra::modern},
+                                              {"legacy", McpEra::legacy}};
+  app.add_option("--era", mcp.era,
+                 "modern: revision 2026-07-28, without sessions; legacy: 2025-11-25")
+      ->transform(CLI::CheckedTransformer(eras))
+      ->default_str("modern");
+  const std::map<std::string, Transport> transports = {
+      {"http", Transport::http}, {"sse", Transport::sse}, {"ws", Transport::ws}};
+  options.transport = Transport::http;
+  app.add_option("--transport", options.transport,
+                 "http: Streamable HTTP; sse: HTTP with SSE, as revision 2024-11-05 has it; ws: "
+                 "WebSocket")
+      ->transform(CLI::CheckedTransformer(transports))
+      ->default_str("http");
+  auto* sessions =
+      app.add_option("--sessions", mcp.sessions,
+                     "sessions, spread over the connections (legacy; default: one on each)")
+          ->check(CLI::Range(1U, kMost));
+  auto* rate = app.add_option("--rate", options.rate,
+                              "calls/s over all connections, whatever the server does (open loop)")
+                   ->check(CLI::Range(0.001, 1e7));
+  auto* window = app.add_option("--window", window_,
+                                "calls under way at most (closed loop; default: as many as there "
+                                "are connections)")
+                     ->check(CLI::Range(1U, kMost));
+  auto* idle = app.add_flag("--idle", idle_, "call nothing: sessions with open streams (legacy)");
+  auto* raw = app.add_flag("--raw", mcp.raw,
+                           "an answer need only have status 200 and be as long as the first one");
+  rate->excludes(window);
+  idle->needs(sessions)->excludes(rate)->excludes(window)->excludes(raw);
+  idle->excludes(app.get_option("--connections"));
+}
+
+Result<void> McpArguments::check(const Options& options) const {
+  const McpOptions& mcp = options.mcp;
+  const bool http = options.transport == Transport::http;
+  if (mcp.sessions != 0 && mcp.era == McpEra::modern && !idle_) {
+    return fail("bad_usage", "--sessions needs --era legacy: revision 2026-07-28 has none.");
+  }
+  if (mcp.sessions != 0 && !idle_ && mcp.sessions < connections_) {
+    return fail("bad_usage", fmt::format("--sessions {} is less than --connections {}: each "
+                                         "connection needs one.",
+                                         mcp.sessions, connections_));
+  }
+  if (mcp.raw && (mcp.era == McpEra::legacy || !http)) {
+    return fail("bad_usage", "--raw needs --era modern and --transport http.");
+  }
+  if (idle_ && !http) return fail("bad_usage", "--idle needs --transport http.");
+  if (!http && mcp.sessions > connections_) {
+    return fail("bad_usage",
+                "--sessions needs --transport http: otherwise a session is a "
+                "connection.");
+  }
+  return {};
+}
+
+Result<void> McpArguments::settle(Options& options) const {
+  if (auto useful = check(options); !useful) return useful;
+  auto target = target_from_url(url_);
+  if (!target) return std::unexpected(target.error());
+  options.target = std::move(*target);
+  options.target.name = options.mcp.raw ? "HTTP server" : "MCP server";
+  options.kind = Kind::mcp;
+  options.mcp.path = path_of(url_);
+  options.subscribers = options.slow_readers = 0;
+  options.publishers = connections_;
+  options.window = window_ != 0 ? window_ : connections_;
+  options.mode = options.rate > 0 ? Mode::open : Mode::closed;
+  options.target.ws.headers = {{"Sec-WebSocket-Protocol", "mcp"}};
+  if (options.transport == Transport::sse) options.mcp.era = McpEra::legacy;
+  if (idle_) {
+    options.mode = Mode::idle;
+    options.mcp.era = McpEra::legacy;
+    options.warmup_s = 0;
+  }
+  if (options.mcp.era == McpEra::legacy && options.mcp.sessions == 0) {
+    options.mcp.sessions = connections_;
+  }
+  return {};
+}
+
+}  // namespace ringcast::load
