@@ -83,6 +83,7 @@ void Hub::look_at(TopicView& view) {
   const bool moved = view.refresh();
   release(view);
   if (!moved) return;
+  view.watchers.for_each([](TopicWatcher& watcher) { watcher.moved(); });
   view.idle.for_each([](Subscriber& subscriber) { subscriber.state = SubscriberState::ready; });
   view.ready.splice_back(view.idle);
   activate(view);

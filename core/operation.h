@@ -51,6 +51,7 @@ enum class OpCode : std::uint8_t {
   send,           // data/size, whole range (MSG_WAITALL), one completion
   send_message,   // data: msghdr
   read,           // ordinary file, data/size
+  write,          // ordinary file, data/size; may write less
   poll,           // size: poll mask
   shutdown,       // size: SHUT_*
   close,          // direct descriptors

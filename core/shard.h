@@ -100,6 +100,7 @@ class Shard {
   static constexpr std::int64_t kMaintainEveryNs = 20'000'000;
 
  private:
+  friend class TopicReader;
   class Attach;
   class WatchPattern;
   class PublishBatch;

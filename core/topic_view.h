@@ -24,6 +24,15 @@ class Subscriber;
 struct MergeMember;
 struct MemberHook : ListHook {};
 
+// Someone inside of the program who is told when a topic has moved (core/topic_reader.h).
+class TopicWatcher : public ListHook {
+ public:
+  virtual void moved() = 0;
+
+ protected:
+  ~TopicWatcher() = default;
+};
+
 class TopicView : public ListHook {
  public:
   explicit TopicView(TopicLink& link);
@@ -67,6 +76,7 @@ class TopicView : public ListHook {
   List<Subscriber> idle;
   List<Subscriber> ready;
   List<MergeMember, MemberHook> members;
+  List<TopicWatcher> watchers;
   std::uint32_t subscribers = 0;  // plain ones and members
   std::uint32_t holds = 0;        // coroutines between finding the view and joining it
   std::int64_t unused_since_ns = 0;

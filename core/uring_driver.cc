@@ -202,6 +202,9 @@ void UringDriver::push(const Operation& op) {
     case OpCode::read:
       io_uring_prep_read(sqe, fd, op.data, op.size, static_cast<std::uint64_t>(-1));
       break;
+    case OpCode::write:
+      io_uring_prep_write(sqe, fd, op.data, op.size, static_cast<std::uint64_t>(-1));
+      break;
     case OpCode::poll:
       io_uring_prep_poll_add(sqe, fd, op.size);
       break;

@@ -42,10 +42,14 @@ class Members {
   std::string json_ = "{";
 };
 
-bool is_json(std::string_view text) {
+// On one line, as the framing of events and lines needs it; false if it is not JSON.
+bool tidy_json(std::string& text) {
+  if (text.empty()) return true;
   dom::parser parser;
   dom::element element;
-  return parser.parse(text.data(), text.size()).get(element) == simdjson::SUCCESS;
+  if (parser.parse(text.data(), text.size()).get(element) != simdjson::SUCCESS) return false;
+  text = simdjson::minify(element);
+  return true;
 }
 
 bool is_tool_name(std::string_view name) {
@@ -148,8 +152,9 @@ void McpServer::tool(McpTool about, McpHandler handler) {
   if (tools_by_name_.contains(about.name)) {
     return refuse(fmt::format("There are two tools `{}`.", about.name));
   }
-  for (const std::string* const json : {&about.annotations, &about.icons, &about.meta}) {
-    if (!json->empty() && !is_json(*json)) {
+  for (std::string* const json :
+       {&about.input_schema, &about.output_schema, &about.annotations, &about.icons, &about.meta}) {
+    if (!tidy_json(*json)) {
       return refuse(fmt::format("Tool `{}`: this is not JSON: {}", about.name, *json));
     }
   }
@@ -177,6 +182,7 @@ void McpServer::tool(McpTool about, McpHandler handler) {
 
 void McpServer::prompt(McpPrompt about, McpHandler handler) {
   if (about.name.empty()) return refuse("A prompt needs a name.");
+  if (!tidy_json(about.icons)) return refuse("The icons of a prompt are JSON.");
   if (find_prompt(about.name) != nullptr) {
     return refuse(fmt::format("There are two prompts `{}`.", about.name));
   }
@@ -188,6 +194,9 @@ void McpServer::prompt(McpPrompt about, McpHandler handler) {
 void McpServer::resource(McpResource about, McpHandler handler) {
   if (about.uri.find(':') == std::string::npos || about.name.empty()) {
     return refuse(fmt::format("Resource `{}` needs a URI and a name.", about.uri));
+  }
+  if (!tidy_json(about.icons) || !tidy_json(about.annotations)) {
+    return refuse(fmt::format("Resource `{}`: icons and annotations are JSON.", about.uri));
   }
   const bool is_template = about.uri.find('{') != std::string::npos;
   std::string json = resource_json(about, is_template);

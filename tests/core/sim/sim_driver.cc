@@ -31,6 +31,7 @@ const char* name_of(OpCode code) {
     case OpCode::send_message:
       return "send_message";
     case OpCode::read:
+    case OpCode::write:
       return "read";
     case OpCode::poll:
       return "poll";
