@@ -8,6 +8,7 @@
 
 #include "core/event_stream.h"
 #include "protocol/mcp/mcp_methods.h"
+#include "protocol/mcp/mcp_source.h"
 #include "protocol/mcp/mcp_tasks.h"
 
 namespace ringcast {
@@ -302,7 +303,7 @@ void McpEndpoint::sweep_ended() {
 void McpEndpoint::announce(McpChange change, std::string_view uri) {
   const auto arrive = [](Message& message) {
     const std::unique_ptr<ChangeMessage> self(static_cast<ChangeMessage*>(&message));
-    self->endpoint.tell_here(self->change, self->uri);
+    self->endpoint.announce_here(self->change, self->uri);
   };
   for (const auto& slot : shared_.endpoints) {
     McpEndpoint* const endpoint = slot.load(std::memory_order_acquire);
@@ -312,7 +313,7 @@ void McpEndpoint::announce(McpChange change, std::string_view uri) {
   }
 }
 
-void McpEndpoint::tell_here(McpChange change, std::string_view uri) {
+void McpEndpoint::announce_here(McpChange change, std::string_view uri) {
   const auto notice = [&](std::string_view subscription) {
     std::string json = fmt::format(R"({{"jsonrpc":"2.0","method":"{}")", method_of(change));
     if (change == McpChange::resource || !subscription.empty()) json += R"(,"params":{)";
@@ -350,16 +351,22 @@ void McpEndpoint::tell_here(McpChange change, std::string_view uri) {
   });
 }
 
+void McpEndpoint::subscribed(std::string_view uri, bool on) {
+  for (McpSource* const source : sources_) source->subscribed(uri, on);
+}
+
 bool McpEndpoint::add_listener(McpListener& listener) {
   if (listening_ >= options().max_listeners) return false;
   ++listening_;
   listeners_.push_back(listener);
+  for (const std::string& uri : listener.uris) subscribed(uri, true);
   return true;
 }
 
 void McpEndpoint::remove_listener(McpListener& listener) {
   listener.unlink();
   --listening_;
+  for (const std::string& uri : listener.uris) subscribed(uri, false);
 }
 
 // --- the end ---

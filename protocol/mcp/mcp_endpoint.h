@@ -26,6 +26,7 @@ namespace ringcast {
 // What may change, so that clients look again.
 enum class McpChange : std::uint8_t { tools, prompts, resources, resource };
 
+class McpSource;
 class McpTasks;
 
 // A stream of change notices that a stateless client opened (subscriptions/listen).
@@ -87,10 +88,17 @@ class McpEndpoint {
   // The endpoint that is home to a session of that id; null if the id is none of ours.
   McpEndpoint* home_of(std::string_view session_id);
 
-  // --- changes ---
+  // --- what changes ---
+
+  // Before anything is served; it must outlive the endpoint's use.
+  void add_source(McpSource& source) { sources_.push_back(&source); }
+  const std::vector<McpSource*>& sources() const { return sources_; }
+  void subscribed(std::string_view uri, bool on);
 
   // Tells every client that wants to know, on every core.
   void announce(McpChange change, std::string_view uri = {});
+  // The clients of this core.
+  void announce_here(McpChange change, std::string_view uri = {});
   bool add_listener(McpListener& listener);  // false: too many
   void remove_listener(McpListener& listener);
 
@@ -114,7 +122,6 @@ class McpEndpoint {
   void deliver(McpCall& call);
   void send_reply(McpCall& call);
   void leave_lists(McpCall& call);
-  void tell_here(McpChange change, std::string_view uri);
   void sweep_ended();
 
   Reactor& reactor_;
@@ -132,6 +139,7 @@ class McpEndpoint {
   std::unordered_map<std::string_view, std::unique_ptr<McpSession>> sessions_;
   std::vector<std::unique_ptr<McpSession>> ended_;  // that still run something
   List<McpListener> listeners_;
+  std::vector<McpSource*> sources_;
   std::vector<std::string> texts_;
 };
 

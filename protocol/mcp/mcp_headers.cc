@@ -55,7 +55,7 @@ std::optional<std::string_view> named(const McpCall& call, const dom::object& pa
   std::string_view key;
   if (method == "tools/call" || method == "prompts/get") key = "name";
   if (method == "resources/read") key = "uri";
-  if (method.starts_with("tasks/")) key = "taskId";
+  if (method == "tasks/get" || method == "tasks/update" || method == "tasks/cancel") key = "taskId";
   if (key.empty()) return std::nullopt;
   std::string_view value;
   if (params[key].get_string().get(value) != simdjson::SUCCESS) return std::nullopt;

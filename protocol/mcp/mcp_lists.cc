@@ -1,5 +1,6 @@
 // The lists of MCP, page by page; the results around what a method wrote; change notices.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <charconv>
 
@@ -7,6 +8,7 @@
 #include "protocol/mcp/mcp_endpoint.h"
 #include "protocol/mcp/mcp_methods.h"
 #include "protocol/mcp/mcp_request_state.h"
+#include "protocol/mcp/mcp_source.h"
 #include "protocol/mcp/mcp_tasks.h"
 
 namespace ringcast {
@@ -32,25 +34,34 @@ std::optional<std::size_t> page_begin(const RpcMessage& message) {
 }
 
 // `"KEY":[…]` of the page that was asked for, and where the next begins.
-template <class List>
-std::optional<std::string> page(const RpcMessage& message, std::string_view key, const List& list,
-                                std::size_t page_items) {
+std::optional<std::string> page(const RpcMessage& message, std::string_view key,
+                                const std::vector<std::string_view>& list, std::size_t page_items) {
   const auto begin = page_begin(message);
   if (!begin || (*begin >= list.size() && *begin > 0)) return std::nullopt;
   const std::size_t end = std::min(list.size(), *begin + page_items);
-  std::string out = fmt::format(R"("{}":[)", key);
-  for (std::size_t i = *begin; i < end; ++i) {
-    if (i > *begin) out += ',';
-    out += list[i]->json;
-  }
+  std::string out = fmt::format(R"("{}":[{})", key,
+                                fmt::join(list.begin() + static_cast<std::ptrdiff_t>(*begin),
+                                          list.begin() + static_cast<std::ptrdiff_t>(end), ","));
   out += ']';
   if (end < list.size()) out += fmt::format(R"(,"nextCursor":"{}{}")", kCursorPrefix, end);
   return out;
 }
 
-template <class List>
+// What is registered, and behind it what the sources have now.
+template <class Registered>
+std::vector<std::string_view> all_of(const McpEndpoint& endpoint, const Registered& registered,
+                                     std::span<const std::string> (McpSource::*more)() const) {
+  std::vector<std::string_view> out;
+  for (const auto& item : registered) out.push_back(item->json);
+  for (const McpSource* const source : endpoint.sources()) {
+    if (more == nullptr) break;
+    for (const std::string& json : (source->*more)()) out.push_back(json);
+  }
+  return out;
+}
+
 void answer_page(McpCall& call, const RpcMessage& message, std::string& body, std::string_view key,
-                 const List& list) {
+                 const std::vector<std::string_view>& list) {
   auto text = page(message, key, list, call.endpoint().options().page_items);
   if (text) {
     body = std::move(*text);
@@ -66,23 +77,26 @@ bool is_cacheable(std::string_view method) {
 }  // namespace
 
 Task<void> McpMethods::list_tools(McpCall& call) {
-  answer_page(call, call.message_, call.body_, "tools", call.endpoint_.server().tools());
+  answer_page(call, call.message_, call.body_, "tools",
+              all_of(call.endpoint_, call.endpoint_.server().tools(), nullptr));
   co_return;
 }
 
 Task<void> McpMethods::list_prompts(McpCall& call) {
-  answer_page(call, call.message_, call.body_, "prompts", call.endpoint_.server().prompts());
+  answer_page(call, call.message_, call.body_, "prompts",
+              all_of(call.endpoint_, call.endpoint_.server().prompts(), &McpSource::prompts));
   co_return;
 }
 
 Task<void> McpMethods::list_resources(McpCall& call) {
-  answer_page(call, call.message_, call.body_, "resources", call.endpoint_.server().resources());
+  answer_page(call, call.message_, call.body_, "resources",
+              all_of(call.endpoint_, call.endpoint_.server().resources(), &McpSource::resources));
   co_return;
 }
 
 Task<void> McpMethods::list_templates(McpCall& call) {
   answer_page(call, call.message_, call.body_, "resourceTemplates",
-              call.endpoint_.server().templates());
+              all_of(call.endpoint_, call.endpoint_.server().templates(), &McpSource::templates));
   co_return;
 }
 

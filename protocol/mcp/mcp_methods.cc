@@ -9,6 +9,7 @@
 #include "core/event_stream.h"
 #include "protocol/mcp/mcp_endpoint.h"
 #include "protocol/mcp/mcp_request_state.h"
+#include "protocol/mcp/mcp_source.h"
 #include "protocol/mcp/mcp_tasks.h"
 
 namespace ringcast {
@@ -282,7 +283,11 @@ Task<void> McpMethods::run_tool(McpCall& call, const McpServer::Tool& tool) {
 
 Task<void> McpMethods::get_prompt(McpCall& call) {
   const McpServer::Prompt* const prompt = call.endpoint_.server().find_prompt(call.name_);
+  call.in_prompt_ = true;
   if (prompt == nullptr) {
+    for (McpSource* const source : call.endpoint_.sources()) {
+      if (co_await source->get_prompt(call)) co_return;
+    }
     invalid_params(call, fmt::format("There is no prompt `{}`.", call.name_));
     co_return;
   }
@@ -296,7 +301,6 @@ Task<void> McpMethods::get_prompt(McpCall& call) {
     invalid_params(call, "This request state is not valid here, or not any more.");
     co_return;
   }
-  call.in_prompt_ = true;
   call.description_ = prompt->about.description;
   co_await prompt->handler(call);
 }
@@ -304,6 +308,9 @@ Task<void> McpMethods::get_prompt(McpCall& call) {
 Task<void> McpMethods::read_resource(McpCall& call) {
   const McpServer::Resource* const resource = call.endpoint_.server().find_resource(call.name_);
   if (resource == nullptr) {
+    for (McpSource* const source : call.endpoint_.sources()) {
+      if (co_await source->read_resource(call)) co_return;
+    }
     std::string data = R"({"uri":)";
     append_json_string(data, call.name_);
     data += '}';
@@ -352,13 +359,12 @@ Task<void> McpMethods::complete(McpCall& call) {
                                      .argument = parameter(&argument, "name"),
                                      .value = parameter(&argument, "value")};
   const McpServer& server = call.endpoint_.server();
-  if (prompt && server.find_prompt(request.name) == nullptr) {
-    invalid_params(call, fmt::format("There is no prompt `{}`.", request.name));
-    co_return;
-  }
   constexpr std::size_t kMost = 100;  // the protocol's own bound
   std::vector<std::string> values;
   if (server.completer()) values = server.completer()(request);
+  for (const McpSource* const source : call.endpoint_.sources()) {
+    for (std::string& value : source->complete(request)) values.push_back(std::move(value));
+  }
   const std::size_t total = values.size();
   values.resize(std::min(total, kMost));
   call.body_ = R"("completion":{"values":[)";

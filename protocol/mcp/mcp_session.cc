@@ -1,6 +1,7 @@
 #include "protocol/mcp/mcp_session.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/mcp/mcp_endpoint.h"
 
@@ -76,6 +77,7 @@ void McpSession::close() {
   TimerWheel::disarm(*this);
   cancel_calls();
   if (!main_->finished()) main_->finish();
+  for (const std::string& uri : std::exchange(subscriptions_, {})) home_.subscribed(uri, false);
 }
 
 void McpSession::take_notification(const RpcMessage& message) {
@@ -166,10 +168,13 @@ bool McpSession::subscribe(std::string_view uri) {
   if (subscribed(uri)) return true;
   if (subscriptions_.size() >= home_.options().max_subscriptions) return false;
   subscriptions_.emplace_back(uri);
+  home_.subscribed(uri, true);
   return true;
 }
 
-void McpSession::unsubscribe(std::string_view uri) { std::erase(subscriptions_, uri); }
+void McpSession::unsubscribe(std::string_view uri) {
+  if (std::erase(subscriptions_, uri) > 0) home_.subscribed(uri, false);
+}
 
 bool McpSession::subscribed(std::string_view uri) const {
   return std::ranges::find(subscriptions_, uri) != subscriptions_.end();

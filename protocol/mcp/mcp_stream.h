@@ -59,7 +59,7 @@ class McpStream {
 
   std::uint32_t id() const { return id_; }
 
-  void push(std::string_view message);
+  void push(std::string_view message);  // JSON
   void finish();
   bool finished() const { return finished_; }
   std::uint64_t last() const { return last_; }

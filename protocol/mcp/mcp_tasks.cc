@@ -137,9 +137,9 @@ void McpTask::finish(McpCall& call) {
     set(Status::failed);
     return;
   }
-  call.output_.clear();
+  call.output_ = "{";  // members after a brace have no comma before them
   call.write_filled();
-  result_ = call.output_;
+  result_ = call.output_.substr(1);
   set(Status::completed);
 }
 
