@@ -35,9 +35,10 @@ struct SchemaTable;
 
 class JsonSchema {
  public:
-  static constexpr std::size_t kMostBytes = 256 * 1024;
+  static constexpr std::size_t kMostBytes = 262'144;
   static constexpr std::size_t kMostNesting = 64;   // of the schema's text
   static constexpr std::size_t kMostPatterns = 64;  // `pattern` and names in `patternProperties`
+  static constexpr std::uint32_t kMostPatternInstructions = 131'072;  // of all, as RE2 counts
   static constexpr std::uint32_t kMostDepth = 128;  // schemas that are applied within each other
   static constexpr std::uint32_t kMostSteps = 100'000;
 
@@ -51,8 +52,9 @@ class JsonSchema {
 
   // Empty if the value is valid; otherwise a sentence for whoever made the value: where, as a JSON
   // pointer, and why not. A value that is too deep, or takes too many steps (about one for each
-  // member, item and alternative, and for 64 bytes of text that is compared or matched), is not
-  // valid either. Of members of the same name each has to be valid.
+  // member, item and alternative, for 64 bytes of text that is compared, and for 1024 times that a
+  // byte meets an instruction of a pattern, of which a short one has 20), is not valid either. Of
+  // members of the same name each has to be valid.
   //
   // For a valid value it allocates nothing, but for what RE2 remembers of its patterns, and for
   // `uniqueItems` of more than 32 items. Any number of threads may check at once.

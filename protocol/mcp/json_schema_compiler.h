@@ -110,6 +110,7 @@ class SchemaCompiler {
   std::string problem_;
   Element root_;
   bool draft7_ = false;
+  std::uint32_t pattern_instructions_ = 0;
   std::map<Object::iterator, SchemaIndex> known_;  // objects by where they begin
   std::map<std::string_view, SchemaIndex> anchors_;
   std::vector<Reference> references_;

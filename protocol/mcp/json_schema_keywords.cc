@@ -17,6 +17,7 @@ namespace dom = simdjson::dom;
 namespace {
 
 constexpr std::size_t kMostWhyBytes = 200;  // of what RE2 says
+constexpr std::int64_t kMostPatternBytes = 4 << 20;
 
 template <class T>
 std::uint32_t size_of(const std::vector<T>& values) {
@@ -236,12 +237,16 @@ bool SchemaCompiler::regex(std::string_view text, const JsonPlace& place, std::u
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_never_capture(true);
-  options.set_max_mem(4 << 20);  // bounds the program, and what is remembered while matching
+  options.set_max_mem(kMostPatternBytes);  // of the program, and what is remembered while matching
   auto regex =
       std::make_unique<const re2::RE2>(re2::StringPiece(text.data(), text.size()), options);
   if (!regex->ok()) {
     return refuse(place, fmt::format("is a pattern that is not supported: {}",
                                      cut_utf8(regex->error(), kMostWhyBytes)));
+  }
+  pattern_instructions_ += static_cast<std::uint32_t>(regex->ProgramSize());
+  if (pattern_instructions_ > JsonSchema::kMostPatternInstructions) {
+    return refuse(place, "is a pattern that is not supported: all together are too large");
   }
   index = size_of(table_.patterns);
   table_.patterns.push_back(std::move(regex));

@@ -243,8 +243,8 @@ TEST(JsonSchema, CirclesAtTheSameValueAreRefused) {
   for (const std::string_view schema :
        {R"({"$ref":"#"})", R"({"not":{"$ref":"#"}})", R"({"if":true,"else":{"$ref":"#"}})",
         R"({"dependentSchemas":{"a":{"$ref":"#"}}})",
-        R"({"items":{"$ref":"#/$defs/a"},
-            "$defs":{"a":{"anyOf":[{"$ref":"#/$defs/b"}]},"b":{"oneOf":[{"$ref":"#/$defs/a"}]}}})"}) {
+        R"({"items":{"$ref":"#/$defs/a"}, "$defs":{
+              "a":{"anyOf":[{"$ref":"#/$defs/b"}]}, "b":{"oneOf":[{"$ref":"#/$defs/a"}]}}})"}) {
     EXPECT_TRUE(schema_problem(schema).contains("$ref leads back to itself")) << schema;
   }
   std::string chain = R"({"$ref":"#/$defs/0","$defs":{)";
@@ -269,6 +269,11 @@ TEST(JsonSchema, SchemasAreBounded) {
   EXPECT_EQ(schema_problem(patterns + "}}"), "");
   EXPECT_EQ(schema_problem(patterns + R"(},"pattern":"x"})"),
             "The schema at /pattern is one of more than 64 patterns.");
+  constexpr std::string_view kLarge = R"([\\p{L}]{1,60})";
+  EXPECT_EQ(schema_problem(
+                fmt::format(R"({{"allOf":[{{"pattern":"{0}"}},{{"pattern":"{0}"}}]}})", kLarge)),
+            "The schema at /allOf/1/pattern is a pattern that is not supported: "
+            "all together are too large.");
   // Long names in the pointers of many places.
   const std::string name(100'000, 'n');
   std::string many = "{\"properties\":{\"" + name + "\":{\"allOf\":[true";
@@ -299,6 +304,10 @@ TEST(JsonSchema, ChecksAreBounded) {
   EXPECT_EQ(check(R"({"items":{"type":"integer"}})", many), kComplex);
   EXPECT_EQ(check(R"({"not":{"items":{"type":"string"}}})", many), "");
   EXPECT_EQ(check(R"({"not":{"contains":{"type":"string"}}})", many), kComplex);
+  EXPECT_EQ(check(R"({"pattern":"(x+x+)+y"})", '"' + std::string(10'000, 'x') + '"'),
+            "The value must match the pattern (x+x+)+y.");
+  EXPECT_EQ(check(R"({"pattern":"[\\p{L}]{1,60}"})", '"' + std::string(10'000, 'x') + '"'),
+            kComplex);
   EXPECT_EQ(check(R"({"maxLength":1000000000})", '"' + std::string(8'000'000, 'x') + '"'),
             kComplex);
 }
