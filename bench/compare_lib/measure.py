@@ -90,7 +90,8 @@ class Bench:
             name, set(scenario.cores), self.children, self.options, scenario.descriptors
         ) as server:
             if scenario.idle:
-                return self.idle(scenario, server)
+                silent = self.idle_sessions if transport == "mcp" else self.idle
+                return silent(scenario, server)
             slow_readers = 1 if subject.endswith(SLOW) else 0
             return self.load(scenario, server, transport, slow_readers)
 
@@ -141,10 +142,11 @@ class Bench:
         }
         if slow_readers:
             values["slow-readers"] = slow_readers
-        command = [self.options.ringload, transport, "--target", server.target(), *flags(values)]
-        for pid in server.pids():
-            command += ["--server-pid", pid]
-        command += ["--json", path, "--quiet"]
+        if transport == "mcp":
+            where = ["--url", f"{server.url}/mcp", *["--raw"] * (server.name == "nginx")]
+        else:
+            where = ["--target", server.target()]
+        command = self.ringload(transport, where, values, server, path)
         ramp_s = (values.get("subscribers") or values["connections"]) / values["ramp"]
         limit_s = ramp_s + self.options.warmup + self.options.seconds + GRACE_S
         if not scenario.memory:
@@ -157,6 +159,12 @@ class Bench:
         sample["bytes_per_topic"] = watch.growth("rss_bytes") / values["topics"]
         return sample
 
+    def ringload(self, transport, where, values, server, path):
+        command = [self.options.ringload, transport, *where, *flags(values)]
+        for pid in server.pids():
+            command += ["--server-pid", pid]
+        return [*command, "--json", path, "--quiet"]
+
     def figures(self, path, server):
         result = read_json(path, "ringload")
         if not server.alive():
@@ -165,6 +173,7 @@ class Bench:
             raise Failure("nothing was delivered")
         parts = ("lost", "duplicates", "out_of_order", "altered")
         client = result.get("client", {})
+        failed = result["errors"]["calls_failed"]
         return {
             "deliveries_per_s": result["deliveries_per_s"],
             "events_per_s": result["events_per_s"],
@@ -172,7 +181,9 @@ class Bench:
             "p50_us": result["latency_us"]["p50"],
             "p99_us": result["latency_us"]["p99"],
             **{part: result.get(part, 0) for part in parts},
-            "wrong": sum(result.get(part, 0) for part in parts),
+            "calls_failed": failed,
+            "wrong": failed + sum(result.get(part, 0) for part in parts),
+            "answer_bytes": result.get("answer_bytes"),
             "client_share": client.get("cpu_share"),
             "client_ns": client.get("cpu_ns_per_delivery"),
             "client_bound": bool(client.get("bound")),
@@ -212,6 +223,33 @@ class Bench:
             "anon_per_subscriber": (after["anon_bytes"] - before["anon_bytes"]) / held,
             "rss_per_subscriber": (after["rss_bytes"] - before["rss_bytes"]) / held,
             "warnings": [f"a subscriber failed: {error}" for error in errors],
+        }
+
+    def idle_sessions(self, scenario, server):
+        path = self.folder / "ringload.json"
+        path.unlink(missing_ok=True)
+        values = {
+            "idle": True,
+            "sessions": scenario.idle,
+            "time": 2,  # what the server frees after a burst of connections is not charged
+            "cpu": self.options.client_core,
+        }
+        time.sleep(0.5)
+        before = server.memory()
+        command = self.ringload("mcp", ["--url", f"{server.url}/mcp"], values, server, path)
+        self.run_program(command, {self.options.client_core}, 2 + GRACE_S, "ringload")
+        result = read_json(path, "ringload")
+        if not server.alive():
+            raise Failure(f"{server.name} ended during the run: {server.last_words()}")
+        held = result["subscribers"] - result["errors"]["subscribers_lost"]
+        if held == 0:
+            raise Failure("no session was held to the end")
+        figures = result["server"]
+        return {
+            "held": held,
+            "anon_per_subscriber": (figures["anon_bytes"] - before["anon_bytes"]) / held,
+            "rss_per_subscriber": (figures["rss_bytes"] - before["rss_bytes"]) / held,
+            "warnings": result.get("warnings", []),
         }
 
     def holder(self, where):

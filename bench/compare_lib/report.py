@@ -14,9 +14,10 @@ LABELS = {
     "anon_growth": "user memory growth",
     "held": "subscribers held",
     "with_event": "reached at the end",
+    "answer_bytes": "bytes of an answer",
 }
-COUNTED = ("lost", "duplicates", "out_of_order", "altered", "netdev_dropped")
-NO_RATIO = {"held", "with_event", "anon_growth"}
+COUNTED = ("lost", "duplicates", "out_of_order", "altered", "calls_failed", "netdev_dropped")
+NO_RATIO = {"held", "with_event", "anon_growth", "answer_bytes"}
 
 
 def scaled(value, steps):
@@ -115,8 +116,8 @@ def table(scenario, summary):
     header = ["server"]
     for metric in scenario.metrics:
         label = LABELS[metric]
-        if scenario.round_trips:
-            label = label.replace("deliveries", "round trips").replace("delivery", "round trip")
+        for word, instead in scenario.words.items():
+            label = label.replace(word, instead)
         header.append(label)
         if metric not in NO_RATIO:
             header.append(f"{scenario.ours} is")

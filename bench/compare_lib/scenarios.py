@@ -57,8 +57,13 @@ class Scenario:
         return names
 
     @property
-    def round_trips(self):
-        return "echo" in self.load or "control" in self.load
+    def words(self):
+        """What deliveries and subscribers are called here."""
+        if self.transport == "mcp":
+            return {"deliveries": "calls", "delivery": "call", "subscriber": "session"}
+        if "echo" in self.load or "control" in self.load:
+            return {"deliveries": "round trips", "delivery": "round trip"}
+        return {}
 
 
 def ratio(metric, above, below):
@@ -77,7 +82,7 @@ def worst_wrong(figures):
     return max(known["wrong"] for name, known in figures.items() if name.startswith(OURS))
 
 
-OURS = ("ringcast", "ws_echo")
+OURS = ("ringcast", "ws_echo", "mcp_echo")
 NOTHING_LOST = Claim("events lost, double, out of order or altered", worst_wrong, at_most=0)
 THROUGHPUT = ("deliveries_per_s", "cpu_ns", "p99_us")
 LATENCY = ("cpu_ns", "p50_us", "p99_us")
@@ -123,6 +128,20 @@ def echo(name, size, pipeline):
         ours="ws_echo",
         peers=("fastapi", "node"),
         claims=ECHO,
+    )
+
+
+def mcp(name, connections, claims):
+    return Scenario(
+        name,
+        f"calls of an MCP tool that echoes 64 bytes, {connections} at a time on connections of "
+        "their own",
+        ("deliveries_per_s", "cpu_ns", "p50_us", "p99_us", "answer_bytes"),
+        {"connections": connections, "size": 64},
+        transport="mcp",
+        ours="mcp_echo",
+        peers=("mcpsdk", "nginx"),
+        claims=(*claims, Claim("calls lost, altered or failed", worst_wrong, at_most=0)),
     )
 
 
@@ -322,6 +341,49 @@ SCENARIOS = {
             claims=(
                 Claim("p99 of a command's way and back, µs", figure("p99_us"), at_most=1000),
                 NOTHING_LOST,
+            ),
+        ),
+        mcp(
+            "mcp32",
+            32,
+            (
+                Claim(
+                    "calls/s, times those of the TypeScript SDK",
+                    ratio("deliveries_per_s", "mcp_echo", "mcpsdk"),
+                    at_least=20,
+                ),
+                Claim(
+                    "calls/s, of nginx's constant answers",
+                    ratio("deliveries_per_s", "mcp_echo", "nginx"),
+                    at_least=0.95,
+                ),
+                Claim(
+                    "server CPU per call, of nginx's",
+                    ratio("cpu_ns", "mcp_echo", "nginx"),
+                    at_most=1.0,
+                ),
+            ),
+        ),
+        mcp(
+            "mcp1",
+            1,
+            (Claim("p50, of nginx's", ratio("p50_us", "mcp_echo", "nginx"), at_most=1.1),),
+        ),
+        Scenario(
+            "mcpidle",
+            "10,000 silent MCP sessions, each with an open stream: user memory of each",
+            ("anon_per_subscriber", "held"),
+            transport="mcp",
+            idle=10_000,
+            ours="mcp_echo",
+            peers=(),
+            claims=(
+                Claim(
+                    "bytes of user memory per session",
+                    figure("anon_per_subscriber", "mcp_echo"),
+                    at_most=2048,
+                ),
+                Claim("sessions held", figure("held", "mcp_echo"), at_least=10_000),
             ),
         ),
     )

@@ -15,6 +15,8 @@ import yaml
 from .children import descendants, memory, wait_until
 
 BENCH = Path(__file__).resolve().parent.parent
+PACKAGES = BENCH.parent / "build/peers/mcp"  # where npm has put what peers/package.json names
+MCP_SERVER = "mcp_sdk_server.mjs"
 PYTHON = "/usr/bin/python3"
 START_TIMEOUT_S = 15
 
@@ -42,13 +44,21 @@ def ringcast_command(port, _folder, cores, places):
     ]
 
 
-def nchan_command(port, folder, cores, _places):
+def run_nginx(template, port, folder, cores, **more):
     mask = "".join("1" if core in cores else "0" for core in reversed(range(max(cores) + 1)))
-    text = (BENCH / "peers/nginx.conf.in").read_text()
-    for name, value in {"PORT": port, "DIR": folder, "CORE_MASK": mask}.items():
+    text = (BENCH / "peers" / template).read_text()
+    for name, value in {"PORT": port, "DIR": folder, "CORE_MASK": mask, **more}.items():
         text = text.replace(f"@{name}@", str(value))
     (folder / "nginx.conf").write_text(text)
     return ["nginx", "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"]
+
+
+def nchan_command(port, folder, cores, _places):
+    return run_nginx("nginx.conf.in", port, folder, cores)
+
+
+def nginx_command(port, folder, cores, _places):
+    return run_nginx("nginx_mcp.conf.in", port, folder, cores, ANSWER=MCP_ANSWER)
 
 
 def fastapi_command(port, _folder, _cores, _places):
@@ -87,21 +97,42 @@ def ws_echo_command(port, _folder, _cores, places):
     return [places.ws_echo, f"127.0.0.1:{port}"]
 
 
+def mcp_echo_command(port, _folder, _cores, places):
+    return [places.mcp_echo, f"127.0.0.1:{port}"]
+
+
+def mcpsdk_command(port, _folder, _cores, _places):
+    # Packages are looked for beside the file that imports them.
+    shutil.copy(BENCH / "peers" / MCP_SERVER, PACKAGES)
+    return ["node", PACKAGES / MCP_SERVER, port]
+
+
+# What ringcast answers to a call: nginx must carry as many bytes.
+MCP_ANSWER = (
+    '{"jsonrpc":"2.0","id":1000000000,"result":{"resultType":"complete","_meta":'
+    '{"io.modelcontextprotocol/serverInfo":{"name":"echo","version":"1.0"}},'
+    '"content":[{"type":"text","text":"' + "x" * 64 + '"}]}}'
+)
+
 COMMANDS = {
     "ringcast": ringcast_command,
     "ws_echo": ws_echo_command,
+    "mcp_echo": mcp_echo_command,
     "nchan": nchan_command,
     "fastapi": fastapi_command,
     "node": node_command,
+    "mcpsdk": mcpsdk_command,
+    "nginx": nginx_command,
 }
-OURS = ("ringcast", "ws_echo")
+OURS = ("ringcast", "ws_echo", "mcp_echo")
+WITHOUT_HEALTH = ("ws_echo", "mcp_echo", "mcpsdk")  # any answer tells that they are there
 PEERS = [name for name in COMMANDS if name not in OURS]
 
 
 def missing(name, places):
     """Why a server cannot be run here, or None."""
     if name in OURS:
-        program = {"ringcast": places.ringcast, "ws_echo": places.ws_echo}[name]
+        program = getattr(places, name)
         return None if Path(program).exists() else f"{program} is not built"
     if name == "nchan":
         module = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
@@ -111,6 +142,16 @@ def missing(name, places):
     if name == "node":
         ws = Path("/usr/share/nodejs/ws/package.json")
         return None if shutil.which("node") and ws.exists() else "apt-get install nodejs node-ws"
+    if name == "nginx":
+        return None if shutil.which("nginx") else "apt-get install nginx-light"
+    if name == "mcpsdk":
+        if shutil.which("node") and (PACKAGES / "node_modules/@modelcontextprotocol").is_dir():
+            return None
+        folder = PACKAGES.relative_to(BENCH.parent)
+        return (
+            f"apt-get install nodejs npm; mkdir -p {folder} && cp bench/peers/package.json "
+            f"{folder} && npm install --no-package-lock --prefix {folder}"
+        )
     probe = subprocess.run(
         [PYTHON, "-c", "import fastapi, uvicorn, uvloop, httptools, websockets"],
         capture_output=True,
@@ -129,6 +170,7 @@ def version(name, places):
     commands = {
         "ringcast": [places.ringcast, "--version"],
         "ws_echo": [places.ringcast, "--version"],
+        "mcp_echo": [places.ringcast, "--version"],
         "nchan": ["dpkg-query", "-W", "-f", "nginx with nchan ${Version}", "libnginx-mod-nchan"],
         "fastapi": [
             PYTHON,
@@ -142,6 +184,14 @@ def version(name, places):
             "-p",
             "`${process.version} with ws ${require('/usr/share/nodejs/ws/package.json').version}`",
         ],
+        "mcpsdk": [
+            "node",
+            "-p",
+            f"const read = require('fs').readFileSync; const of = (name) => JSON.parse(read("
+            f"'{PACKAGES}/node_modules/@modelcontextprotocol/' + name + '/package.json')).version;"
+            "`@modelcontextprotocol/server ${of('server')} on Node ${process.version}`",
+        ],
+        "nginx": ["nginx", "-v"],
     }
     try:
         done = subprocess.run(
@@ -206,7 +256,7 @@ class Server:
             with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
                 return answer.status == 200
         except urllib.error.HTTPError:
-            return self.name == "ws_echo"  # which answers, and has no such path
+            return self.name in WITHOUT_HEALTH
         except (OSError, urllib.error.URLError):
             return False
 
