@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <map>
-
 #include "tools/ringload/stamp.h"
 #include "tools/ringload/target.h"
 
@@ -66,20 +64,14 @@ void McpArguments::add_to(CLI::App& app, Options& options) {
                  "connections that call, with one call under way at a time on each")
       ->check(CLI::Range(1U, 65535U))
       ->capture_default_str();
-  const std::map<std::string, McpEra> eras = {{"modern", McpEra::modern},
-                                              {"legacy", McpEra::legacy}};
-  app.add_option("--era", mcp.era,
-                 "modern: revision 2026-07-28, without sessions; legacy: 2025-11-25")
-      ->transform(CLI::CheckedTransformer(eras))
-      ->default_str("modern");
-  const std::map<std::string, Transport> transports = {
-      {"http", Transport::http}, {"sse", Transport::sse}, {"ws", Transport::ws}};
-  options.transport = Transport::http;
-  app.add_option("--transport", options.transport,
-                 "http: Streamable HTTP; sse: HTTP with SSE, as revision 2024-11-05 has it; ws: "
-                 "WebSocket")
-      ->transform(CLI::CheckedTransformer(transports))
-      ->default_str("http");
+  app.add_option("--era", era_, "modern: revision 2026-07-28, without sessions; legacy: 2025-11-25")
+      ->check(CLI::IsMember({"modern", "legacy"}))
+      ->capture_default_str();
+  app.add_option("--transport", transport_,
+                 "http: Streamable HTTP; sse: HTTP with SSE, as revision 2024-11-05 has it "
+                 "(legacy); ws: WebSocket")
+      ->check(CLI::IsMember({"http", "sse", "ws"}))
+      ->capture_default_str();
   auto* sessions =
       app.add_option("--sessions", mcp.sessions,
                      "sessions, spread over the connections (legacy; default: one on each)")
@@ -102,7 +94,7 @@ void McpArguments::add_to(CLI::App& app, Options& options) {
 Result<void> McpArguments::check(const Options& options) const {
   const McpOptions& mcp = options.mcp;
   const bool http = options.transport == Transport::http;
-  if (mcp.sessions != 0 && mcp.era == McpEra::modern && !idle_) {
+  if (mcp.sessions != 0 && mcp.era == McpEra::modern) {
     return fail("bad_usage", "--sessions needs --era legacy: revision 2026-07-28 has none.");
   }
   if (mcp.sessions != 0 && !idle_ && mcp.sessions < connections_) {
@@ -123,6 +115,11 @@ Result<void> McpArguments::check(const Options& options) const {
 }
 
 Result<void> McpArguments::settle(Options& options) const {
+  options.transport = transport_ == "ws"    ? Transport::ws
+                      : transport_ == "sse" ? Transport::sse
+                                            : Transport::http;
+  const bool legacy = era_ == "legacy" || options.transport == Transport::sse || idle_;
+  options.mcp.era = legacy ? McpEra::legacy : McpEra::modern;
   if (auto useful = check(options); !useful) return useful;
   auto target = target_from_url(url_);
   if (!target) return std::unexpected(target.error());
@@ -135,10 +132,8 @@ Result<void> McpArguments::settle(Options& options) const {
   options.window = window_ != 0 ? window_ : connections_;
   options.mode = options.rate > 0 ? Mode::open : Mode::closed;
   options.target.ws.headers = {{"Sec-WebSocket-Protocol", "mcp"}};
-  if (options.transport == Transport::sse) options.mcp.era = McpEra::legacy;
   if (idle_) {
     options.mode = Mode::idle;
-    options.mcp.era = McpEra::legacy;
     options.warmup_s = 0;
   }
   if (options.mcp.era == McpEra::legacy && options.mcp.sessions == 0) {
