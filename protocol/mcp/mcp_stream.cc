@@ -58,12 +58,10 @@ McpStream::~McpStream() {
 void McpStream::push(std::string_view message) {
   if (finished_) return;
   ++last_;
-  // A line end would end the line of an event, or the message; in JSON it is a blank like any
-  // other.
+  // A line end would end an event's line, or the message; in JSON it is a blank like any other.
   std::string& kept = messages_.emplace_back(message);
-  if (kept.find_first_of("\r\n") != std::string::npos) {
-    std::ranges::replace_if(kept, [](char c) { return c == '\r' || c == '\n'; }, ' ');
-  }
+  if (kept.contains('\n')) std::ranges::replace(kept, '\n', ' ');
+  if (kept.contains('\r')) std::ranges::replace(kept, '\r', ' ');
   kept_bytes_ += message.size();
   unread_bytes_ += message.size();
   trim();
