@@ -114,11 +114,14 @@ Result<void> run_servers(const std::string& text, const MakeCoreServer& make) {
   auto listeners = open_listeners(*address, cores.size());
   if (!listeners) return std::unexpected(listeners.error());
   fmt::print(stderr, "listening on {}\n", address_text(*address));
-  auto ran = (*runtime)->run([&](Reactor& reactor) {
+  const auto begin = [&](Reactor& reactor) {
     const unsigned core = reactor.core();
     cores[core] = std::make_unique<ServedCore>(reactor, make(reactor, (*listeners)[core]));
     if (core == 0) signal.wait_on(reactor);
-  });
+  };
+  // While all reactors are there: what a server holds may have timers.
+  const auto end = [&](Reactor& reactor) { cores[reactor.core()]->server.reset(); };
+  auto ran = (*runtime)->run(begin, end);
   for (std::size_t core = 0; core < cores.size(); ++core) {
     if (!cores[core]) ::close((*listeners)[core]);  // no core came up
   }

@@ -1,7 +1,7 @@
 // A program that serves one address on all cores until SIGINT or SIGTERM.
 //
-// Who owns what: run_servers() makes one CoreServer a core, on its core's thread, and destroys all
-// of them when every core has stopped. In between only its core touches a server.
+// Who owns what: run_servers() makes one CoreServer a core and destroys it when every core has
+// stopped, both on its core's thread. In between only its core touches a server.
 //
 // The end: on the first signal every core drains; cores that are not finished after the time of
 // grace abort what is left. A core stops when its server has finished.
