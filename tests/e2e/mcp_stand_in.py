@@ -2,8 +2,8 @@
 
 `form` in the query says how answers to calls look (json, chunked, pieces, sse, notified, close),
 and `fault` what is wrong with every tenth of them (id, text, error, tool, status, type, json,
-length, silent, cut). It speaks Streamable HTTP of both eras at /mcp, HTTP with SSE at /sse, and WebSocket on a port
-of its own. What clients do wrong is kept in `complaints`.
+length, silent, cut). It speaks Streamable HTTP of both eras at /mcp, HTTP with SSE at /sse, and
+WebSocket on a port of its own. What clients do wrong is kept in `complaints`.
 """
 
 import asyncio
