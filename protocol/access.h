@@ -12,7 +12,7 @@
 
 namespace ringcast {
 
-enum class Permission : std::uint8_t { websocket, admin };
+enum class Permission : std::uint8_t { websocket, mcp, admin };
 
 // Nothing if the request may, else the refusal: 401 without a token (`Authorization: Bearer`,
 // RFC 6750 §2.1, or `?token=` for browsers, which cannot set the header), 403 with one that does

@@ -86,6 +86,20 @@ struct Config {
     uint64_t pong_timeout_ms = 20'000;
     bool operator==(const Ws&) const = default;
   } ws;
+  struct Mcp {
+    bool enabled = true;
+    uint32_t max_sessions = 1'000;
+    uint64_t session_timeout_ms = 3'600'000;
+    uint64_t max_message_bytes = uint64_t{4} << 20;
+    uint64_t replay_bytes = uint64_t{4} << 20;
+    uint64_t keepalive_ms = 15'000;
+    uint64_t ask_timeout_ms = 300'000;
+    uint32_t max_calls = 1'000;
+    std::vector<std::string> hosts;      // beside the loopback's; `*` = any
+    std::vector<std::string> prompts;    // directories
+    std::vector<std::string> documents;  // directories
+    bool operator==(const Mcp&) const = default;
+  } mcp;
   struct Rooms {
     uint32_t history = 100;
     uint32_t max_rooms = 10'000;

@@ -68,6 +68,7 @@ constexpr auto kControl = &Config::control;
 constexpr auto kCors = &Config::cors;
 constexpr std::string_view kTokens =
     "tokens of at least 16 letters, digits and -._~+/=, never shown";
+constexpr auto kMcp = &Config::mcp;
 constexpr auto kDrain = &Config::drain;
 constexpr auto kLog = &Config::log;
 constexpr auto kRing = &Config::ring;
@@ -155,6 +156,34 @@ constexpr auto kTable = std::to_array<ConfigKey>({
    "Ping to a client that was silent so long."},
   {"ws.pong_timeout_ms", "", kReload, time<kWs, &Config::Ws::pong_timeout_ms>(10, 24 * kHour),
    "How long it may take to answer; then the connection is closed."},
+
+  {"mcp.enabled", "MCP_ENABLED", kReload, SwitchKey{&at<kMcp, &Config::Mcp::enabled>},
+   "Serve the Model Context Protocol; otherwise it is answered 501."},
+  {"mcp.max_sessions", "", kRestart, number<kMcp, &Config::Mcp::max_sessions>(1, 10'000'000),
+   "Sessions on all cores together; one more is answered 503."},
+  {"mcp.session_timeout_ms", "", kRestart,
+   time<kMcp, &Config::Mcp::session_timeout_ms>(100, 7 * 24 * kHour),
+   "After which a session that nobody uses ends."},
+  {"mcp.max_message_bytes", "", kRestart,
+   bytes<kMcp, &Config::Mcp::max_message_bytes>(kKiB, 256 * kMiB),
+   "A message from a client; a longer one is answered 413."},
+  {"mcp.replay_bytes", "", kRestart, bytes<kMcp, &Config::Mcp::replay_bytes>(kKiB, kGiB),
+   "Kept of a session's streams, so that a client that was cut off loses nothing."},
+  {"mcp.keepalive_ms", "", kRestart, time<kMcp, &Config::Mcp::keepalive_ms>(100, kHour),
+   "Between comments on a stream without messages."},
+  {"mcp.ask_timeout_ms", "", kRestart, time<kMcp, &Config::Mcp::ask_timeout_ms>(100, 24 * kHour),
+   "How long a client may take to answer what a tool asks it."},
+  {"mcp.max_calls", "", kRestart, number<kMcp, &Config::Mcp::max_calls>(1, 1'000'000),
+   "Requests of a session that run at once; one more is an error."},
+  {"mcp.hosts", "", kRestart,
+   ListKey{"* or host names without port", set_mcp_hosts, get_mcp_hosts},
+   "Under which pages in browsers may use MCP, besides the loopback's names."},
+  {"mcp.prompts", "", kRestart,
+   ListKey{"directories", set_mcp_prompts, get_mcp_prompts},
+   "Whose *.json files are prompts."},
+  {"mcp.documents", "", kRestart,
+   ListKey{"directories", set_mcp_documents, get_mcp_documents},
+   "Whose files are resources, and what hybrid_search looks through."},
 
   {"rooms.history", "", kReload, number<kRooms, &Config::Rooms::history>(1, 1'000'000),
    "Messages of a room that are kept, and sent to whoever joins."},

@@ -226,7 +226,37 @@ Result<void> set_secrets(std::vector<std::string>& secrets, const std::vector<st
   return {};
 }
 
+// Texts that may be anything but empty.
+Result<void> set_texts(std::vector<std::string>& to, const std::vector<std::string>& items) {
+  for (const std::string& item : items) {
+    if (item.empty()) return fail("bad_value", item);
+  }
+  to = items;
+  return {};
+}
+
 }  // namespace
+
+Result<void> set_mcp_hosts(Config& config, const std::vector<std::string>& items) {
+  for (const std::string& item : items) {
+    if (item.find_first_of("/: \t") != std::string::npos) return fail("bad_value", item);
+  }
+  return set_texts(config.mcp.hosts, items);
+}
+
+std::vector<std::string> get_mcp_hosts(const Config& config) { return config.mcp.hosts; }
+
+Result<void> set_mcp_prompts(Config& config, const std::vector<std::string>& items) {
+  return set_texts(config.mcp.prompts, items);
+}
+
+std::vector<std::string> get_mcp_prompts(const Config& config) { return config.mcp.prompts; }
+
+Result<void> set_mcp_documents(Config& config, const std::vector<std::string>& items) {
+  return set_texts(config.mcp.documents, items);
+}
+
+std::vector<std::string> get_mcp_documents(const Config& config) { return config.mcp.documents; }
 
 Result<void> set_tokens(Config& config, const std::vector<std::string>& items) {
   return set_secrets(config.auth.tokens, items);

@@ -24,7 +24,8 @@ void answer_options(HttpExchange& exchange, std::string_view methods) {
     exchange.respond_empty(
         204, {{"Access-Control-Allow-Methods", methods},
               {"Access-Control-Allow-Headers",
-               "Accept, Authorization, Cache-Control, Content-Type, Last-Event-ID, X-API-Key"},
+               "Accept, Authorization, Cache-Control, Content-Type, Last-Event-ID, X-API-Key, "
+               "Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name"},
               {"Access-Control-Max-Age", "86400"}});
   } else {
     exchange.respond_empty(204, {{"Allow", methods}});

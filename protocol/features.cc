@@ -6,8 +6,8 @@ namespace ringcast {
 namespace {
 
 constexpr std::array<std::string_view, Features::kCount> kNames = {
-    "sse-streaming", "websocket-streaming", "stream-compression", "real-time-analytics",
-    "stream-monitoring"};
+    "sse-streaming",      "websocket-streaming", "mcp",
+    "stream-compression", "real-time-analytics", "stream-monitoring"};
 
 bool configured(Feature feature, const Config& config) {
   switch (feature) {
@@ -15,6 +15,8 @@ bool configured(Feature feature, const Config& config) {
       return config.sse.enabled;
     case Feature::websocket_streaming:
       return config.ws.enabled;
+    case Feature::mcp:
+      return config.mcp.enabled;
     case Feature::stream_compression:
       return config.ws.compression;
     default:

@@ -18,6 +18,7 @@ namespace ringcast {
 enum class Feature : std::uint8_t {
   sse_streaming,        // event streams
   websocket_streaming,  // WebSockets
+  mcp,                  // the Model Context Protocol, over every transport
   stream_compression,   // permessage-deflate for those who connect from now on
   real_time_analytics,  // the server's own figures on the topic `metrics`
   stream_monitoring,    // GET /metrics

@@ -53,6 +53,19 @@ TopicTableOptions table_options(const Config& config, unsigned homes) {
   return options;
 }
 
+McpOptions mcp_options(const Config& config) {
+  McpOptions options;
+  options.max_message_bytes = config.mcp.max_message_bytes;
+  options.max_sessions = config.mcp.max_sessions;
+  options.session_timeout_ms = config.mcp.session_timeout_ms;
+  options.keepalive_ms = config.mcp.keepalive_ms;
+  options.ask_timeout_ms = config.mcp.ask_timeout_ms;
+  options.max_calls = config.mcp.max_calls;
+  options.stream.keep_bytes = config.mcp.replay_bytes;
+  options.hosts = config.mcp.hosts;
+  return options;
+}
+
 HttpLimits http_limits(const Config& config) {
   HttpLimits limits;
   limits.head.max_request_line = config.limits.max_request_line_bytes;

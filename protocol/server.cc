@@ -13,7 +13,9 @@
 #include "core/runtime.h"
 #include "core/scope.h"
 #include "net/listener.h"
+#include "protocol/event_tools.h"
 #include "protocol/log.h"
+#include "protocol/mcp/mcp_connection.h"
 #include "protocol/metrics.h"
 #include "protocol/service.h"
 
@@ -37,11 +39,12 @@ class Server {
   Server(ServerOptions options, std::unique_ptr<Runtime> runtime, unsigned homes)
       : options_(std::move(options)),
         runtime_(std::move(runtime)),
-        state_(options_.config, EventIds(EventIds::epoch_at(now_ms()), homes), runtime_->cores()),
+        state_(options_.config, EventIds(EventIds::epoch_at(now_ms()), homes), runtime_->cores(),
+               options_.version),
         services_(runtime_->cores()) {
     state_.pages = options_.pages;
-    state_.version = options_.version;
     state_.started_ms = now_ms();
+    add_event_tools(state_.mcp_server, state_);
   }
 
   Result<void> run();
@@ -69,6 +72,7 @@ class Server {
   void begin_drain();
   void reload();
   static Task<void> drain_core(Server* self, std::size_t core);
+  static Task<void> serve_stdio(Service* service);
   bool empty(std::size_t core) const;
 
   ServerOptions options_;
@@ -111,11 +115,18 @@ void Server::start_core(Reactor& reactor) {
   if (core == 0) {
     for (const std::string& note : runtime_->notes()) log_warn("kernel", {{"note", note}});
     services_[core]->background().spawn(publish_metrics(services_[core].get()));
+    if (options_.mcp_on_stdio) reactor.spawn(serve_stdio(services_[core].get()));
   }
   if (cores_started_.fetch_add(1) + 1 == runtime_->cores()) {
     state_.phase = Phase::serving;
     log_info("ready", {{"epoch", state_.fabric.ids.epoch()}, {"pid", static_cast<int>(getpid())}});
   }
+}
+
+// Ends with its client, as a signal would end it.
+Task<void> Server::serve_stdio(Service* service) {
+  co_await serve_mcp_stdio(service->mcp(), service->mcp().streams());
+  if (!service->mcp().draining()) kill(getpid(), SIGTERM);
 }
 
 Result<void> Server::run() {
@@ -201,7 +212,8 @@ void Server::begin_drain() {
 
 bool Server::empty(std::size_t core) const {
   Service& service = *services_[core];
-  return service.http().connections() == 0 && service.shard().hub().subscribers() == 0;
+  return service.http().connections() == 0 && service.shard().hub().subscribers() == 0 &&
+         service.mcp().finished();
 }
 
 Task<void> Server::drain_core(Server* self, std::size_t core) {
@@ -217,6 +229,7 @@ Task<void> Server::drain_core(Server* self, std::size_t core) {
   self->state_.phase = Phase::draining;
   service.http().stop_accepting();
   service.http().drain();
+  service.mcp().drain();
   // What was published before every core refuses publishing still reaches the streams.
   co_await scope.sleep(50 * kNsPerMs);
   service.shard().hub().drain();
@@ -228,8 +241,10 @@ Task<void> Server::drain_core(Server* self, std::size_t core) {
               {"streams", static_cast<std::uint64_t>(service.shard().hub().subscribers())}});
     service.shard().hub().close_all(CloseReason::drain);
     service.http().abort_all();
+    service.mcp().abort();
     while (!self->empty(core)) co_await scope.sleep(5 * kNsPerMs);
   }
+  co_await service.topic_resources().end();
   service.background().cancel();
   co_await service.background().join();
   if (self->cores_drained_.fetch_add(1) + 1 == self->runtime_->cores()) self->runtime_->stop();

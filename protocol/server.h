@@ -23,6 +23,8 @@ struct ServerOptions {
   std::string version;
   // Reads the configuration anew, for SIGHUP.
   std::function<Result<Config>()> reload;
+  // One client of MCP on standard input and output; the server drains when the input ends.
+  bool mcp_on_stdio = false;
 };
 
 // Serves until a signal ends it. Errors are those of the start.

@@ -18,6 +18,8 @@
 #include "core/fabric.h"
 #include "protocol/config.h"
 #include "protocol/features.h"
+#include "protocol/mcp/mcp_options.h"
+#include "protocol/mcp/mcp_server.h"
 
 namespace ringcast {
 
@@ -32,19 +34,26 @@ struct Page {
 
 enum class Phase : std::uint8_t { starting, serving, leaving, draining };
 
+McpOptions mcp_options(const Config& config);
+
 struct ServerState {
-  ServerState(Config start_config, EventIds ids, std::size_t cores)
+  ServerState(Config start_config, EventIds ids, std::size_t cores, std::string version_text = {})
       : config(std::make_shared<const Config>(std::move(start_config))),
         fabric(std::move(ids), cores),
         admission(config->limits.max_connections),
         features(*config),
-        services(cores) {}
+        services(cores),
+        mcp_server({.name = "ringcast", .version = std::move(version_text)}),
+        mcp(mcp_server, mcp_options(*config), cores),
+        version(mcp_server.info().version) {}
 
   std::shared_ptr<const Config> config;  // as of the start
   Fabric fabric;
   Admission admission;
   Features features;
   std::vector<Service*> services;
+  McpServer mcp_server;  // tools are registered before any core runs
+  McpShared mcp;
   std::vector<Page> pages;
   std::string version;
   std::int64_t started_ms = 0;               // since 1970

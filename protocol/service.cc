@@ -10,7 +10,11 @@
 #include "protocol/access.h"
 #include "protocol/agent_control.h"
 #include "protocol/cors.h"
+#include "protocol/event_tools.h"
 #include "protocol/log.h"
+#include "protocol/mcp/mcp_connection.h"
+#include "protocol/mcp/mcp_endpoint.h"
+#include "protocol/mcp/mcp_http.h"
 #include "protocol/metrics.h"
 #include "protocol/publish.h"
 #include "protocol/rooms.h"
@@ -50,6 +54,8 @@ void refuse_method(HttpExchange& exchange, std::string_view allowed) {
                   {{"Allow", allowed}});
 }
 
+Task<void> none() { co_return; }
+
 bool is_publish_path(std::string_view path) {
   return path == "/api/events" || path.starts_with("/api/events/");
 }
@@ -65,10 +71,14 @@ Service::Service(Reactor& reactor, ServerState& state)
       websockets_(std::make_unique<WsPool>()),
       rooms_(std::make_unique<Rooms>(state.open_rooms)),
       control_(std::make_unique<AgentControl>(*this)),
+      mcp_(std::make_unique<McpEndpoint>(reactor, state.mcp, state.admission)),
+      topic_resources_(std::make_unique<TopicResources>(*this)),
+      mcp_websocket_(mcp_websocket_options({}, state.mcp.options)),
       http_(reactor, state.admission, *this, http_limits(*config_)),
       background_(reactor),
       copy_timer_(*this) {
   state_.services[reactor.core()] = this;
+  mcp_->add_source(*topic_resources_);
   if (shard_.topics() != nullptr) shard_.topics()->set_observer(control_.get());
   reactor_.timers().arm(copy_timer_, reactor_.now_ns() + kCopyEveryNs);
 }
@@ -122,7 +132,9 @@ Task<void> Service::route(HttpExchange& exchange) {
   const RequestHead& head = exchange.head();
   const std::string_view path = head.path;
   if (head.method == Method::options) {
-    answer_options(exchange, is_publish_path(path) ? kWriteMethods : kReadMethods);
+    answer_options(exchange, is_mcp_path(path)       ? kMcpMethods
+                             : is_publish_path(path) ? kWriteMethods
+                                                     : kReadMethods);
     co_return;
   }
   if (is_publish_path(path)) {
@@ -138,6 +150,10 @@ Task<void> Service::route(HttpExchange& exchange) {
   }
   if (is_websocket_path(path)) {
     co_await serve_websocket(*this, exchange);
+    co_return;
+  }
+  if (is_mcp_path(path)) {
+    co_await route_mcp(exchange);
     co_return;
   }
   if (path == "/api/features" || path.starts_with(kFeaturePrefix)) {
@@ -162,6 +178,21 @@ Task<void> Service::route(HttpExchange& exchange) {
   } else if (!answer_page(exchange, path)) {
     exchange.refuse(404, "not_found", "There is nothing here.");
   }
+}
+
+Task<void> Service::route_mcp(HttpExchange& exchange) {
+  if (!state_.features.on(Feature::mcp)) {
+    exchange.refuse(501, "mcp_disabled", "The Model Context Protocol is switched off.");
+    return none();
+  }
+  if (const auto refusal = refuse_access(exchange, *config_, Permission::mcp)) {
+    exchange.refuse(*refusal);
+    return none();
+  }
+  if (exchange.head().path == "/mcp" && is_mcp_websocket(exchange.head())) {
+    return serve_mcp_websocket(*mcp_, exchange, mcp_websocket_);
+  }
+  return serve_mcp_http(*mcp_, exchange);
 }
 
 Task<void> Service::route_stream(HttpExchange& exchange, std::string_view path) {

@@ -11,13 +11,16 @@
 #include "core/scope.h"
 #include "core/shard.h"
 #include "net/http_server.h"
+#include "net/websocket.h"
 #include "protocol/server_state.h"
 #include "protocol/ws_form.h"
 
 namespace ringcast {
 
 class AgentControl;
+class McpEndpoint;
 class Rooms;
+class TopicResources;
 class WsPool;
 
 class Service final : public HttpHandler {
@@ -41,6 +44,8 @@ class Service final : public HttpHandler {
   // Of what is at home on this core.
   Rooms& rooms() { return *rooms_; }
   AgentControl& control() { return *control_; }
+  McpEndpoint& mcp() { return *mcp_; }
+  TopicResources& topic_resources() { return *topic_resources_; }
   // For a text that is made and given away at once.
   std::string& scratch() { return scratch_; }
   // Work that goes on beside the requests; cancelled and joined at the end of a drain.
@@ -67,6 +72,7 @@ class Service final : public HttpHandler {
   Task<void> route(HttpExchange& exchange);
   Task<void> route_features(HttpExchange& exchange, std::string_view path);
   Task<void> route_stream(HttpExchange& exchange, std::string_view path);
+  Task<void> route_mcp(HttpExchange& exchange);
   void answer_health(HttpExchange& exchange, std::string_view path);
   Task<void> answer_topics(HttpExchange& exchange);
   bool answer_page(HttpExchange& exchange, std::string_view path);
@@ -81,6 +87,9 @@ class Service final : public HttpHandler {
   WsForms forms_;
   std::unique_ptr<Rooms> rooms_;
   std::unique_ptr<AgentControl> control_;
+  std::unique_ptr<McpEndpoint> mcp_;
+  std::unique_ptr<TopicResources> topic_resources_;
+  WebSocketOptions mcp_websocket_;
   std::string scratch_;
   HttpServer http_;
   Scope background_;

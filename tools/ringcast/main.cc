@@ -84,6 +84,7 @@ int main(int argc, char** argv) {
   int exit_code = kExitOk;
   try {
     add_serve_command(app, exit_code);
+    add_mcp_command(app, exit_code);
     add_publish_command(app, exit_code);
     add_subscribe_command(app, exit_code);
     add_topics_command(app, exit_code);

@@ -44,7 +44,7 @@ int explain(const Error& error) {
   return 1;
 }
 
-int serve(const ServeFlags& flags) {
+int serve(const ServeFlags& flags, bool on_stdio) {
   if (flags.list_keys) {
     fmt::print("{}", config_table_markdown());
     return 0;
@@ -66,8 +66,24 @@ int serve(const ServeFlags& flags) {
     if (!again) return std::unexpected(std::move(again.error()));
     return std::move(again->config);
   };
+  options.mcp_on_stdio = on_stdio;
+  // A child of an AI client opens no port unless it is asked to.
+  if (on_stdio && flags.listen.empty()) options.config.listen.clear();
   const auto served = run_server(std::move(options));
   return served ? 0 : explain(served.error());
+}
+
+}  // namespace
+
+namespace {
+
+void add_settings(CLI::App& command, ServeFlags& flags) {
+  command.add_option("-c,--config", flags.config_file, "Configuration file (YAML).")
+      ->envname("RINGCAST_CONFIG");
+  command.add_option("--cores", flags.cores,
+                     "Cores to run on, a thread each: 0,1 or 0-3. Default: all.");
+  command.add_option("-s,--set", flags.settings,
+                     "Any setting, KEY=VALUE, such as sse.heartbeat_ms=5s; may be repeated.");
 }
 
 }  // namespace
@@ -75,14 +91,9 @@ int serve(const ServeFlags& flags) {
 void add_serve_command(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<ServeFlags>();
   CLI::App* command = app.add_subcommand("serve", "Run the server.");
-  command->add_option("-c,--config", flags->config_file, "Configuration file (YAML).")
-      ->envname("RINGCAST_CONFIG");
+  add_settings(*command, *flags);
   command->add_option("-l,--listen", flags->listen,
                       "Address to listen on, HOST:PORT; may be repeated. Default 127.0.0.1:8080.");
-  command->add_option("--cores", flags->cores,
-                      "Cores to run on, a thread each: 0,1 or 0-3. Default: all.");
-  command->add_option("-s,--set", flags->settings,
-                      "Any setting, KEY=VALUE, such as sse.heartbeat_ms=5s; may be repeated.");
   command->add_flag("--check", flags->check, "Check the configuration and exit.");
   command->add_flag("--print-config", flags->print_config,
                     "Print every setting, and where its value came from, and exit.");
@@ -96,7 +107,27 @@ void add_serve_command(CLI::App& app, int& exit_code) {
       "  ringcast serve --listen 0.0.0.0:8080 --cores 0-3 --config /etc/ringcast.yaml\n"
       "  ringcast serve --config ringcast.yaml --check\n"
       "  ringcast serve --set history.events=1000 --set cors.origins=https://app.example");
-  command->callback([flags, &exit_code] { exit_code = serve(*flags); });
+  command->callback([flags, &exit_code] { exit_code = serve(*flags, false); });
+}
+
+void add_mcp_command(CLI::App& app, int& exit_code) {
+  auto flags = std::make_shared<ServeFlags>();
+  auto stdio = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand(
+      "mcp", "Run the server for one AI client, on standard input and output (MCP).");
+  command->add_flag("--stdio", *stdio, "Speak MCP on standard input and output.")->required();
+  add_settings(*command, *flags);
+  command->add_option("-l,--listen", flags->listen,
+                      "Serve HTTP and WebSocket here as well; may be repeated. Default: nowhere.");
+  command->footer(
+      "It is a whole server: what comes in over --listen, the client sees, and the other way "
+      "round.\n"
+      "It ends when its input does. `ringcast serve` has MCP over HTTP at /mcp.\n\n"
+      "Examples:\n"
+      "  ringcast mcp --stdio\n"
+      "  ringcast mcp --stdio --listen 127.0.0.1:8080\n"
+      "  ringcast mcp --stdio --set mcp.documents=/home/me/notes");
+  command->callback([flags, &exit_code] { exit_code = serve(*flags, true); });
 }
 
 }  // namespace ringcast
