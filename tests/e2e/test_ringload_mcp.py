@@ -235,3 +235,8 @@ def test_ringcast_itself(mcp_echo):
     assert is_clean(result), result
     result = ringload(*url, *pid, "--idle", "--sessions", 50)
     assert result["subscribers"] == 50 and result["errors"]["subscribers_lost"] == 0, result
+    for era in ("modern", "legacy"):
+        few = ("--transport", "ws", "--era", era, "--connections", 4, "--strict")
+        assert is_clean(ringload(*url, *few))
+    url = ("--url", f"http://127.0.0.1:{mcp_echo.port}/sse", "--transport", "sse")
+    assert is_clean(ringload(*url, "--connections", 4, "--strict"))

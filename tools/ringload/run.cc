@@ -299,10 +299,11 @@ void Run::warn(Report& report) const {
   }
   if (pacer().late_by_answers() * 100 > pacer().published()) {
     report.warn(
-        "{} of {} events were sent more than 1 ms late because their publisher still waited for an "
-        "answer (their latency counts from the intended time); more --publishers or --pipeline "
-        "separate the two",
-        pacer().late_by_answers(), pacer().published());
+        "{} of {} events were sent more than 1 ms late because their {} still waited for an "
+        "answer (their latency counts from the intended time); more {} separate the two",
+        pacer().late_by_answers(), pacer().published(),
+        options_.kind == Kind::fan_out ? "publisher" : "connection",
+        options_.kind == Kind::fan_out ? "--publishers or --pipeline" : "--connections");
   }
   if (report.netdev_dropped != 0) {
     report.warn(
