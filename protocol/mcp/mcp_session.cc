@@ -85,10 +85,15 @@ void McpSession::take_notification(const RpcMessage& message) {
   if (message.method != "notifications/cancelled" || !message.has_params) return;
   simdjson::dom::element id;
   if (message.params["requestId"].get(id) != simdjson::SUCCESS) return;
-  // Compared as values are written, which is how ids are kept.
+  // Ids are kept as they were written, which may be in more ways than one.
   const std::string text = simdjson::minify(id);
+  simdjson::dom::parser parser;
+  simdjson::dom::element written;
   calls_.for_each([&](McpCall& call) {
-    if (call.id_ == text && call.method_ != "initialize") call.scope_->cancel();
+    const bool same =
+        call.id_ == text || (parser.parse(call.id_).get(written) == simdjson::SUCCESS &&
+                             simdjson::minify(written) == text);
+    if (same && call.method_ != "initialize") call.scope_->cancel();
   });
 }
 

@@ -70,7 +70,10 @@ std::optional<RpcError> RpcParser::read_members(std::string_view text, RpcMessag
     return malformed();
   }
   const auto began = document.get_object().get(object);
-  if (began == simdjson::INCORRECT_TYPE) return invalid("A message is a JSON object.");
+  if (began == simdjson::INCORRECT_TYPE) {
+    dom::element other;
+    return parse_tree(text, other) ? invalid("A message is a JSON object.") : malformed();
+  }
   if (began != simdjson::SUCCESS) return malformed();
   for (auto found : object) {
     ondemand::field field;
@@ -108,6 +111,7 @@ std::optional<RpcError> RpcParser::read_member(std::string_view key, ondemand::v
     const bool good =
         is_number(raw) ? value.get_double().get(number) == simdjson::SUCCESS
                        : raw.front() == '"' && value.get_string().get(string) == simdjson::SUCCESS;
+    if (!good && is_number(raw)) return malformed();
     if (good && raw.size() <= kMostIdBytes) out.id = raw;
   }
   if (place == &members.method) {
