@@ -1,6 +1,7 @@
 #include "protocol/event_tools.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
@@ -88,23 +89,27 @@ Task<void> read_history(ServerState& state, McpCall& call) {
   const auto last = static_cast<std::uint64_t>(
       std::clamp<std::int64_t>(call.integer("last", 50), 1, kMostEvents));
   if (after.empty()) {
-    reader.seek_last(last);
+    if (call.has("types")) {
+      reader.seek_earliest();
+    } else {
+      reader.seek_last(last);
+    }
   } else if (!seek(reader, state.fabric, topic, after)) {
     call.fail(
         "This id is of another run of the server, or malformed; leave `after` out to read "
         "the latest events.");
     co_return;
   }
-  std::string json = fmt::format(R"({{"topic":"{}","events":[)", topic);
-  std::uint64_t count = 0;
-  while (count < last) {
+  // After an id the first ones are wanted, otherwise the last.
+  std::vector<std::string> events;
+  while (events.size() < last || after.empty()) {
     const auto event = reader.next();
     if (!event) break;
     if (!wanted_type(call, event->parts)) continue;
-    if (count++ > 0) json += ',';
-    append_event_json(json, {}, event->parts);
+    if (events.size() == last) events.erase(events.begin());
+    append_event_json(events.emplace_back(), {}, event->parts);
   }
-  call.structured(json + "]}");
+  call.structured(fmt::format(R"({{"topic":"{}","events":[{}]}})", topic, fmt::join(events, ",")));
 }
 
 Task<void> wait_for_event(ServerState& state, McpCall& call) {

@@ -10,6 +10,7 @@
 
 #include "core/scope.h"
 #include "protocol/agent_control.h"
+#include "protocol/mcp/mcp_endpoint.h"
 #include "protocol/service.h"
 
 namespace ringcast {
@@ -98,6 +99,25 @@ class Writer {
   const ServerState& state_;
 };
 
+void write_mcp(Writer& out, const ServerState& state) {
+  out.head("ringcast_mcp_sessions", "gauge", "Open sessions of MCP clients.");
+  out.value("ringcast_mcp_sessions",
+            std::uint64_t{state.mcp.sessions.load(std::memory_order_relaxed)});
+  out.counter("ringcast_mcp_calls_total", "Requests of MCP clients.",
+              [](Service& s) { return s.mcp().counters.calls.get(); });
+  out.counter("ringcast_mcp_errors_total", "Requests of MCP clients that were refused.",
+              [](Service& s) { return s.mcp().counters.errors.get(); });
+  out.counter("ringcast_mcp_notifications_total", "Notifications to MCP clients.",
+              [](Service& s) { return s.mcp().counters.notifications.get(); });
+  out.counter("ringcast_mcp_sessions_opened_total", "Sessions that MCP clients began.",
+              [](Service& s) { return s.mcp().counters.sessions_opened.get(); });
+  out.counter("ringcast_mcp_sessions_expired_total",
+              "Sessions that ended because nobody used them.",
+              [](Service& s) { return s.mcp().counters.sessions_expired.get(); });
+  out.counter("ringcast_mcp_sessions_refused_total", "Sessions beyond mcp.max_sessions.",
+              [](Service& s) { return s.mcp().counters.sessions_refused.get(); });
+}
+
 void write_streams(Writer& out, const ServerState& state) {
   out.gauge("sse_connections_active", "Open event streams.", [](Service& s) {
     const std::uint64_t all = s.shard().hub().counters.subscribers.get();
@@ -114,6 +134,7 @@ void write_streams(Writer& out, const ServerState& state) {
               [](Service& s) { return s.counters.ws_violations.get(); });
   out.counter("ringcast_websocket_received_bytes_total", "Bytes received from WebSocket clients.",
               [](Service& s) { return s.shard().hub().counters.received_bytes.get(); });
+  write_mcp(out, state);
   out.head("ringcast_rooms", "gauge", "Rooms with somebody in them.");
   out.value("ringcast_rooms", state.open_rooms.load(std::memory_order_relaxed));
   out.counter("ringcast_control_commands_total", "Commands handed to workers.",

@@ -64,6 +64,7 @@ std::optional<Bytes> decode(std::string_view text) {
                                    static_cast<int>(padded.size()));
   if (size < 0) return std::nullopt;
   out.resize(static_cast<std::size_t>(size) - padding);
+  if (encode(out) != text) return std::nullopt;  // bits behind the end
   return out;
 }
 

@@ -115,9 +115,11 @@ def handshake(headers=(), target="/", without=(), method="GET", version="HTTP/1.
 class WebSocket(wire.Connection):
     """A connection after its handshake; `extensions` is what the client offers."""
 
-    def __init__(self, port, extensions=None, target="/", behind=b""):
+    def __init__(self, port, extensions=None, target="/", behind=b"", headers=()):
         super().__init__(port)
-        headers = [("Sec-WebSocket-Extensions", extensions)] if extensions else []
+        headers = [*headers]
+        if extensions:
+            headers.append(("Sec-WebSocket-Extensions", extensions))
         self.send(handshake(headers, target) + behind)
         self.head = self.response_head()
         assert self.head.status == 101, self.head

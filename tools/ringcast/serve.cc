@@ -23,6 +23,7 @@ struct ServeFlags {
   bool check = false;
   bool print_config = false;
   bool list_keys = false;
+  bool on_stdio = false;
 
   ConfigSources sources() const {
     ConfigSources sources;
@@ -44,7 +45,7 @@ int explain(const Error& error) {
   return 1;
 }
 
-int serve(const ServeFlags& flags, bool on_stdio) {
+int serve(const ServeFlags& flags) {
   if (flags.list_keys) {
     fmt::print("{}", config_table_markdown());
     return 0;
@@ -66,9 +67,9 @@ int serve(const ServeFlags& flags, bool on_stdio) {
     if (!again) return std::unexpected(std::move(again.error()));
     return std::move(again->config);
   };
-  options.mcp_on_stdio = on_stdio;
+  options.mcp_on_stdio = flags.on_stdio;
   // A child of an AI client opens no port unless it is asked to.
-  if (on_stdio && flags.listen.empty()) options.config.listen.clear();
+  if (flags.on_stdio && flags.listen.empty()) options.config.listen.clear();
   const auto served = run_server(std::move(options));
   return served ? 0 : explain(served.error());
 }
@@ -107,15 +108,15 @@ void add_serve_command(CLI::App& app, int& exit_code) {
       "  ringcast serve --listen 0.0.0.0:8080 --cores 0-3 --config /etc/ringcast.yaml\n"
       "  ringcast serve --config ringcast.yaml --check\n"
       "  ringcast serve --set history.events=1000 --set cors.origins=https://app.example");
-  command->callback([flags, &exit_code] { exit_code = serve(*flags, false); });
+  command->callback([flags, &exit_code] { exit_code = serve(*flags); });
 }
 
 void add_mcp_command(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<ServeFlags>();
-  auto stdio = std::make_shared<bool>(false);
   CLI::App* command = app.add_subcommand(
       "mcp", "Run the server for one AI client, on standard input and output (MCP).");
-  command->add_flag("--stdio", *stdio, "Speak MCP on standard input and output.")->required();
+  command->add_flag("--stdio", flags->on_stdio, "Speak MCP on standard input and output.")
+      ->required();
   add_settings(*command, *flags);
   command->add_option("-l,--listen", flags->listen,
                       "Serve HTTP and WebSocket here as well; may be repeated. Default: nowhere.");
@@ -127,7 +128,7 @@ void add_mcp_command(CLI::App& app, int& exit_code) {
       "  ringcast mcp --stdio\n"
       "  ringcast mcp --stdio --listen 127.0.0.1:8080\n"
       "  ringcast mcp --stdio --set mcp.documents=/home/me/notes");
-  command->callback([flags, &exit_code] { exit_code = serve(*flags, true); });
+  command->callback([flags, &exit_code] { exit_code = serve(*flags); });
 }
 
 }  // namespace ringcast

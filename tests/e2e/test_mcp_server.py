@@ -1,0 +1,421 @@
+"""MCP of `ringcast serve`: topics as tools and resources, WebSocket, standard input and output."""
+
+import json
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+import mcp_wire
+import servers
+import wire
+import ws_wire
+
+TOKEN = "a-token-of-sixteen-characters"
+
+
+class OnPort:
+    """What the clients of mcp_wire want of a server."""
+
+    def __init__(self, port):
+        self.port = port
+
+    def connect(self):
+        return wire.Connection(self.port)
+
+
+@pytest.fixture
+def client(server):
+    return mcp_wire.Stateless(OnPort(server.port))
+
+
+def structured(reply):
+    assert "isError" not in reply["result"], reply
+    return reply["result"]["structuredContent"]
+
+
+def failure(reply):
+    assert reply["result"]["isError"] is True, reply
+    return mcp_wire.text_of(reply)
+
+
+# --- tools ---
+
+
+def test_the_tools_are_listed_with_schemas(client):
+    tools = {tool["name"]: tool for tool in client.ask("tools/list")["result"]["tools"]}
+    assert set(tools) >= {
+        "list_topics", "read_history", "publish_event", "wait_for_event",
+        "get_pipeline_status", "get_handover_content", "execute_agent",
+    }  # fmt: skip
+    for tool in tools.values():
+        assert tool["description"] and tool["inputSchema"]["type"] == "object"
+
+
+def test_an_event_published_by_a_tool_reaches_subscribers(client, server, topic):
+    with wire.subscribe(server.port, topic) as stream:
+        done = structured(client.call("publish_event", topic=topic, data={"a": 1}, event="step"))
+        event = stream.event()
+    assert (event.id, event.type, event.data) == (done["id"], "step", '{"a":1}')
+
+
+def test_publishing_twice_with_an_id_stores_once(client, topic):
+    first = structured(client.call("publish_event", topic=topic, data="x", id="k"))
+    assert structured(client.call("publish_event", topic=topic, data="x", id="k")) == first
+    assert len(structured(client.call("read_history", topic=topic))["events"]) == 1
+
+
+def test_history_is_read_from_the_end_and_after_an_id(client, server, topic):
+    for n in range(10):
+        wire.publish(server.port, topic, f"e{n}", event="even" if n % 2 == 0 else None)
+    last = structured(client.call("read_history", topic=topic, last=3))["events"]
+    assert [event["data"] for event in last] == ["e7", "e8", "e9"]
+    after = structured(client.call("read_history", topic=topic, after=last[0]["id"]))["events"]
+    assert [event["data"] for event in after] == ["e8", "e9"]
+    even = structured(client.call("read_history", topic=topic, types=["even"], last=2))["events"]
+    assert [event["data"] for event in even] == ["e6", "e8"]
+    assert "another run" in failure(client.call("read_history", topic=topic, after="old-1"))
+
+
+def test_topics_are_listed_by_pattern(client, server, topic):
+    wire.publish(server.port, topic, "x")
+    listed = structured(client.call("list_topics", pattern=topic + "*"))["topics"]
+    assert [entry["topic"] for entry in listed] == [topic]
+
+
+def test_waiting_ends_with_the_event_or_the_time(client, server, topic):
+    timer = threading.Timer(0.2, wire.publish, (server.port, topic, "now"), {"event": "wanted"})
+    wire.publish(server.port, topic, "before")
+    timer.start()
+    got = structured(client.call("wait_for_event", topic=topic, types=["wanted"], timeout_s=10))
+    timer.join()
+    assert got["event"]["data"] == "now"
+    assert structured(client.call("wait_for_event", topic=topic, timeout_s=1)) == {"timeout": True}
+
+
+def test_a_client_that_goes_while_it_waits_disturbs_nobody(client, server, topic):
+    body = client.request(
+        "tools/call", {"name": "wait_for_event", "arguments": {"topic": topic, "timeout_s": 60}}
+    )
+    for _ in range(20):
+        connection = wire.Connection(server.port)
+        headers = [*client.headers_of(body), mcp_wire.JSON, mcp_wire.ACCEPT]
+        connection.send(wire.encode("POST", "/mcp", headers, json.dumps(body)))
+        connection.close()
+    assert structured(client.call("list_topics"))["topics"] is not None
+
+
+def test_status_and_handover_are_the_latest_events(client, server, topic):
+    wire.publish(server.port, f"progress.{topic}", '{"p":1}')
+    wire.publish(server.port, f"progress.{topic}", '{"p":2}')
+    got = structured(client.call("get_pipeline_status", id=topic))["pipelines"]
+    assert [event["data"] for event in got] == ['{"p":2}']
+    assert "Nothing has been heard" in failure(client.call("get_pipeline_status", id="nobody"))
+    assert "Nothing has been handed over" in failure(
+        client.call("get_handover_content", topic=f"h.{topic}")
+    )
+    wire.publish(server.port, f"h.{topic}", "all of it")
+    got = structured(client.call("get_handover_content", topic=f"h.{topic}"))
+    assert got["handover"]["data"] == "all of it"
+
+
+def agent(port, name, ready):
+    """A worker over SSE and HTTP: tells its progress and replies."""
+    with wire.subscribe(port, f"control.{name}") as stream:
+        ready.set()
+        order = json.loads(stream.event().data)
+        for done in (1, 2):
+            progress = {
+                "ref": order["ref"],
+                "progress": done,
+                "total": 2,
+                "message": f"part {done}",
+            }
+            wire.publish(port, f"control.{name}", json.dumps(progress), event="progress")
+        reply = {"ref": order["ref"], "answer": order["query"].upper()}
+        wire.publish(port, f"control.{name}", json.dumps(reply), event="reply")
+
+
+def test_an_agent_is_run_with_progress(client, server, topic):
+    ready = threading.Event()
+    worker = threading.Thread(target=agent, args=(server.port, topic, ready))
+    worker.start()
+    assert ready.wait(10)
+    arguments = {"agent_name": topic, "query": "hello"}
+    meta = client.envelope(progressToken="t")
+    body = client.request(
+        "tools/call", {"name": "execute_agent", "arguments": arguments}, meta=meta
+    )
+    messages = client.post(body).messages()
+    worker.join()
+    progress = [one["params"] for one in messages[:-1]]
+    assert [(one["progress"], one["total"], one["message"]) for one in progress] == [
+        (1, 2, "part 1"),
+        (2, 2, "part 2"),
+    ]
+    assert messages[-1]["result"]["structuredContent"]["answer"] == "HELLO"
+
+
+def test_an_agent_without_a_worker_is_a_failure_in_time(client, topic):
+    reply = client.call("execute_agent", agent_name=topic, query="x", timeout_s=1)
+    assert "not answered in time" in failure(reply)
+
+
+@pytest.mark.parametrize(
+    "name,arguments,why",
+    [
+        ("publish_event", {"topic": "bad topic", "data": 1}, "is no topic"),
+        ("publish_event", {"data": 1}, "topic"),
+        ("read_history", {"topic": "a", "last": 0}, "last"),
+        ("wait_for_event", {"topic": "a", "timeout_s": "x"}, "timeout_s"),
+        ("list_topics", {"nonsense": 1}, "nonsense"),
+        ("publish_event", {"topic": "a", "data": 1, "event": "two\nlines"}, "one line"),
+    ],
+)
+def test_bad_arguments_are_explained_to_the_model(client, name, arguments, why):
+    assert why in failure(client.call(name, **arguments))
+
+
+# --- topics as resources ---
+
+
+def test_a_topic_is_a_resource(client, server, topic):
+    wire.publish(server.port, topic, "one")
+    uri = f"events://{topic}"
+    contents = client.ask("resources/read", {"uri": uri})["result"]["contents"]
+    assert contents[0]["mimeType"] == "application/json" and contents[0]["uri"] == uri
+    assert [event["data"] for event in json.loads(contents[0]["text"])] == ["one"]
+    templates = client.ask("resources/templates/list")["result"]["resourceTemplates"]
+    assert "events://{+topic}" in [one["uriTemplate"] for one in templates]
+
+
+def test_subscribers_of_a_topic_are_told(server, topic):
+    session = mcp_wire.Session(OnPort(server.port))
+    uri = f"events://{topic}"
+    assert session.ask("resources/subscribe", {"uri": uri})["result"] == {}
+    with session.get() as stream:
+        wire.publish(server.port, topic, "one")
+        update = stream.message()
+        assert update["method"] == "notifications/resources/updated"
+        assert update["params"] == {"uri": uri}
+        assert session.ask("resources/unsubscribe", {"uri": uri})["result"] == {}
+    session.delete()
+
+
+def test_a_stateless_client_follows_a_topic(client, server, topic):
+    uri = f"events://{topic}"
+    body = client.request(
+        "subscriptions/listen", {"notifications": {"resourceSubscriptions": [uri]}}
+    )
+    with client.post(body) as stream:
+        assert stream.message()["params"]["notifications"] == {"resourceSubscriptions": [uri]}
+        wire.publish(server.port, topic, "one")
+        update = stream.message()
+    assert update["params"]["uri"] == uri
+    assert update["params"]["_meta"][mcp_wire.META + "subscriptionId"] == body["id"]
+
+
+# --- WebSocket ---
+
+
+def over_websocket(port):
+    """A WebSocket at /mcp, and a function that asks over it."""
+    connection = ws_wire.WebSocket(port, target="/mcp", headers=[("Sec-WebSocket-Protocol", "mcp")])
+
+    def ask(body):
+        if body is not None:
+            connection.send(ws_wire.frame(ws_wire.TEXT, mcp_wire.encode(body).encode()))
+        got = connection.frame()
+        assert got.opcode == ws_wire.TEXT, got
+        return json.loads(got.payload)
+
+    return connection, ask
+
+
+def test_websocket_speaks_both_eras(server, topic):
+    stateless = mcp_wire.Stateless(OnPort(server.port))
+    connection, ask = over_websocket(server.port)
+    with connection:
+        assert connection.head.get("Sec-WebSocket-Protocol") == "mcp"
+        params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {}}
+        greeting = ask(mcp_wire.message("initialize", params))
+        assert greeting["result"]["protocolVersion"] == "2025-06-18"
+        done = ask(mcp_wire.call("publish_event", {"topic": topic, "data": "x"}))
+        assert done["result"]["structuredContent"]["topic"] == topic
+        tool = {"name": "read_history", "arguments": {"topic": topic}}
+        body = stateless.request("tools/call", tool)
+        assert len(ask(body)["result"]["structuredContent"]["events"]) == 1
+        assert ask("{bad")["error"]["code"] == -32700
+
+
+def test_a_websocket_that_closes_ends_its_calls(server, topic):
+    for _ in range(10):
+        connection, ask = over_websocket(server.port)
+        params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}}
+        ask(mcp_wire.message("initialize", params))
+        body = mcp_wire.call("wait_for_event", {"topic": topic, "timeout_s": 60})
+        connection.send(ws_wire.frame(ws_wire.TEXT, mcp_wire.encode(body).encode()))
+        connection.close()
+    _, ask = over_websocket(server.port)
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}}
+    assert ask(mcp_wire.message("initialize", params))["result"]
+
+
+# --- standard input and output ---
+
+
+@pytest.fixture
+def stdio(tmp_path):
+    processes = []
+
+    def start(*options):
+        with open(tmp_path / "stderr", "wb") as log:
+            process = subprocess.Popen(
+                [servers.binary(), "mcp", "--stdio", *options],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            pipe.close()
+    assert "ERROR: AddressSanitizer" not in (tmp_path / "stderr").read_text()
+
+
+def ask(process, body):
+    process.stdin.write(mcp_wire.encode(body) + "\n")
+    process.stdin.flush()
+    return json.loads(process.stdout.readline())
+
+
+def greet(process):
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}}
+    return ask(process, mcp_wire.message("initialize", params))
+
+
+def test_stdio_answers_line_by_line_and_ends_with_its_input(stdio, topic):
+    process = stdio()
+    assert greet(process)["result"]["serverInfo"]["name"] == "ringcast"
+    done = ask(process, mcp_wire.call("publish_event", {"topic": topic, "data": "ä\n"}))
+    assert done["result"]["structuredContent"]["topic"] == topic
+    assert ask(process, "garbage")["error"]["code"] == -32700
+    read = ask(process, mcp_wire.call("read_history", {"topic": topic}))
+    assert read["result"]["structuredContent"]["events"][0]["data"] == "ä\n"
+    process.stdin.close()
+    assert process.wait(20) == 0
+    assert process.stdout.read() == ""
+
+
+def test_stdio_answers_what_was_asked_before_its_input_ended(stdio):
+    process = stdio()
+    greet(process)
+    body = mcp_wire.call("wait_for_event", {"topic": "t", "timeout_s": 1}, id=77)
+    process.stdin.write(mcp_wire.encode(body) + "\n")
+    process.stdin.close()
+    answer = json.loads(process.stdout.readline())
+    assert answer["id"] == 77 and answer["result"]["structuredContent"] == {"timeout": True}
+    assert process.wait(20) == 0
+
+
+def test_stdio_ends_on_a_signal(stdio):
+    process = stdio()
+    greet(process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+
+
+def test_stdio_and_http_share_topics(stdio, topic):
+    port = servers.free_port()
+    process = stdio("--listen", f"127.0.0.1:{port}")
+    greet(process)
+    wire.publish(port, topic, "over http")
+    read = ask(process, mcp_wire.call("read_history", {"topic": topic}))
+    assert read["result"]["structuredContent"]["events"][0]["data"] == "over http"
+
+
+def test_stdio_takes_large_messages(stdio, topic):
+    process = stdio()
+    greet(process)
+    data = "x" * 900_000
+    ask(process, mcp_wire.call("publish_event", {"topic": topic, "data": data}))
+    read = ask(process, mcp_wire.call("read_history", {"topic": topic}))
+    assert read["result"]["structuredContent"]["events"][0]["data"] == data
+
+
+# --- switches, credentials, the end ---
+
+
+def test_switched_off_every_path_answers_501(start):
+    server = start("mcp:\n  enabled: false\n")
+    for method, path in (("POST", "/mcp"), ("GET", "/mcp"), ("GET", "/sse"), ("POST", "/messages")):
+        answered = wire.request(
+            server.port, method, path, [mcp_wire.JSON], "{}" if method == "POST" else None
+        )
+        assert answered.status == 501, path
+
+
+def test_tokens_are_asked_for(start):
+    server = start(f"auth:\n  tokens: [{TOKEN}]\n")
+    without = mcp_wire.Stateless(OnPort(server.port))
+    assert without.post(without.request("tools/list")).status == 401
+    with_it = mcp_wire.Stateless(OnPort(server.port), authorization=f"Bearer {TOKEN}")
+    assert with_it.ask("tools/list")["result"]["tools"]
+
+
+def test_more_sessions_than_allowed_are_refused(start):
+    server = start("mcp:\n  max_sessions: 2\n")
+    kept = [mcp_wire.Session(OnPort(server.port)) for _ in range(2)]
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}}
+    refused = mcp_wire.post(wire.Connection(server.port), mcp_wire.message("initialize", params))
+    assert refused.status == 503 and "as many sessions" in refused.json()["error"]["message"]
+    kept[0].delete()
+    assert mcp_wire.Session(OnPort(server.port)).call("list_topics")["result"]
+
+
+def test_idle_sessions_expire(start):
+    server = start("mcp:\n  session_timeout_ms: 300ms\n")
+    session = mcp_wire.Session(OnPort(server.port))
+    wire.wait_for(
+        lambda: session.post(mcp_wire.message("notifications/cancelled", {}, id=False)) is not None,
+        "an answer",
+    )
+    time.sleep(1)
+    assert session.post(mcp_wire.message("ping")).status == 404
+
+
+def test_a_drain_ends_streams_and_waits(start, topic):
+    server = start("drain:\n  timeout_ms: 3s\n")
+    session = mcp_wire.Session(OnPort(server.port))
+    stream = session.get()
+    stateless = mcp_wire.Stateless(OnPort(server.port))
+    listening = stateless.post(
+        stateless.request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+    )
+    assert listening.message()["method"] == "notifications/subscriptions/acknowledged"
+    waiting = threading.Thread(
+        target=lambda: stateless.call("wait_for_event", topic=topic, timeout_s=2)
+    )
+    waiting.start()
+    time.sleep(0.3)
+    server.signal(signal.SIGTERM)
+    assert stream.message() is None
+    assert listening.message()["result"]["resultType"] == "complete"
+    waiting.join()
+    assert server.wait(20) == 0, server.log()
+
+
+def test_figures_count_calls(client, server):
+    client.call("list_topics")
+    text = wire.request(server.port, "GET", "/metrics").body.decode()
+    line = next(line for line in text.splitlines() if line.startswith("ringcast_mcp_calls_total"))
+    assert float(line.split()[-1]) >= 1
