@@ -179,6 +179,8 @@ std::optional<RpcError> check_method_headers(const RequestHead& head, const McpC
   if (!header || head.count("Mcp-Name") > 1) {
     return mismatch("The header Mcp-Name is missing, or there twice.");
   }
+  // As a rule it is not encoded, and nothing has to be copied.
+  if (trimmed(*header) == *name && !header->starts_with("=?")) return std::nullopt;
   const auto decoded = decode_header(*header);
   if (!decoded || *decoded != *name) return mismatch("Mcp-Name and the parameters differ.");
   return std::nullopt;
