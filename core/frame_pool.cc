@@ -7,7 +7,7 @@ namespace ringcast {
 namespace {
 
 constexpr std::size_t kStep = 64;
-constexpr std::size_t kLargest = 2048;
+constexpr std::size_t kLargest = 4096;
 constexpr std::size_t kClasses = kLargest / kStep;
 // Bounds what a burst leaves behind on a core: 4096 blocks of a class.
 [[maybe_unused]] constexpr std::uint32_t kKeptPerClass = 4096;

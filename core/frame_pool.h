@@ -1,7 +1,7 @@
 // Per-core free lists for coroutine frames and other short-lived blocks.
 //
 // Who owns what: every thread has its own lists; a block must be freed on the thread that allocated
-// it, which holds because coroutines never leave their core. Sizes go in 64-byte steps up to 2 KiB;
+// it, which holds because coroutines never leave their core. Sizes go in 64-byte steps up to 4 KiB;
 // larger blocks go to the allocator. Under AddressSanitizer all blocks do, so that it sees their
 // ends.
 #pragma once

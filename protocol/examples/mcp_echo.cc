@@ -18,7 +18,8 @@ int main(int argc, char** argv) {
                .input_schema = R"({"type":"object","properties":{"text":{"type":"string"}},
                                    "required":["text"]})"},
               echo);
-  const auto served = serve_mcp(argc > 1 ? argv[1] : "127.0.0.1:9000", server);
+  const auto served =
+      serve_mcp(argc > 1 ? argv[1] : "127.0.0.1:9000", server, {.max_sessions = 1'000'000});
   if (!served) fmt::print(stderr, "{}\n", served.error().message);
   return served ? 0 : 1;
 }

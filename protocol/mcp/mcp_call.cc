@@ -106,7 +106,7 @@ void McpCall::reset() {
   scope_.reset();
   stream_ = nullptr;
   own_stream_.reset();
-  done_ = handler_ended_ = early_ = given_ = unwanted_ = false;
+  started_ = done_ = handler_ended_ = early_ = given_ = unwanted_ = false;
   notices_only_ = false;
   closes_stream_ = false;
   items_.clear();

@@ -258,6 +258,7 @@ class McpCall : McpRunning {
   McpStream* stream_ = nullptr;
   std::unique_ptr<McpStream> own_stream_;
   bool done_ = false;  // the reply is whole
+  bool started_ = false;
   bool handler_ended_ = false;
   bool early_ = false;          // it was answered before its handler returned
   bool given_ = false;          // nobody needs it but its handler

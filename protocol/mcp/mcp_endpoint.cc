@@ -96,7 +96,7 @@ McpCall& McpEndpoint::take_call() {
 // One whose handler goes on, as a task, is given back when it has returned.
 void McpEndpoint::give_call(McpCall& call) {
   call.given_ = true;
-  if (!call.handler_ended_) return;
+  if (call.started_ && !call.handler_ended_) return;
   call.reset();
   free_.push_back(&call);
 }
@@ -172,6 +172,7 @@ std::optional<McpEndpoint::Refusal> McpEndpoint::read_envelope(McpCall& call) {
 
 void McpEndpoint::start(McpCall& call, McpCallOwner* owner) {
   call.owner_ = owner;
+  call.started_ = true;
   call.output_ = call.output_.capacity() == 0 ? take_text() : std::move(call.output_);
   if (call.session_ == nullptr) loose_.push_back(call);
   ++running_;

@@ -5,8 +5,10 @@ import struct
 
 import pytest
 
+import mcp_wire
 import servers
 import wire
+import ws_wire
 from ws_client import Client
 
 SUBSCRIBERS = 50
@@ -73,3 +75,52 @@ def test_sends_do_not_grow_with_what_they_carry(start):
     figures = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     assert int(figures["messages_sent_total"]) == 5000
     assert int(figures["ringcast_sends_total"]) < 60
+
+
+class Kept:
+    """A connection that stays open after an answer."""
+
+    def __init__(self, connection):
+        self.__dict__["connection"] = connection
+
+    def __getattr__(self, name):
+        return getattr(self.connection, name)
+
+    def __setattr__(self, name, value):
+        setattr(self.connection, name, value)
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("era", ["stateless", "session"])
+def test_calling_a_tool_allocates_nothing_once_warm(tmp_path, monkeypatch, era):
+    counter = tmp_path / "allocations"
+    port = servers.free_port()
+    monkeypatch.setenv("LD_PRELOAD", str(shim()))
+    monkeypatch.setenv("RINGCAST_TEST_ALLOCATIONS", str(counter))
+    command = ["taskset", "-c", mcp_wire.one_core(), ws_wire.example("mcp_echo")]
+    echo = servers.Process([*command, f"127.0.0.1:{port}"], tmp_path / "echo.log")
+    echo.start(lambda: servers.accepts(port), "example_mcp_echo")
+    monkeypatch.delenv("LD_PRELOAD")
+    echo.connect = lambda: wire.Connection(port)
+    client = mcp_wire.Stateless(echo) if era == "stateless" else mcp_wire.Session(echo)
+    with wire.Connection(port) as connection:
+
+        def call_all():
+            for number in range(EVENTS):
+                arguments = {"text": f"{number}{PADDING}"}
+                if era == "stateless":
+                    body = client.request("tools/call", {"name": "echo", "arguments": arguments})
+                else:
+                    body = mcp_wire.call("echo", arguments)
+                reply = client.post(body, connection=Kept(connection)).json()
+                assert mcp_wire.text_of(reply) == arguments["text"]
+
+        call_all()
+        before = struct.unpack("q", counter.read_bytes()[:8])[0]
+        assert before > 0, "the counter counts nothing"
+        call_all()
+        during = struct.unpack("q", counter.read_bytes()[:8])[0] - before
+    echo.stop()
+    assert during <= 20, f"{during} allocations for {EVENTS} calls"
