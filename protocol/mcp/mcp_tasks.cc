@@ -138,6 +138,7 @@ void McpTask::finish(McpCall& call) {
     return;
   }
   call.output_ = "{";  // members after a brace have no comma before them
+  if (stateless_) call.output_ += R"("resultType":"complete")";
   call.write_filled();
   result_ = call.output_.substr(1);
   set(Status::completed);
