@@ -18,7 +18,7 @@ Task<void> with_progress(McpCall& call) {
   for (const int done : {0, 50, 100}) {
     const std::string message = fmt::format("Completed step {} of {}", done, 100);
     if (!co_await call.progress(done, 100, message)) co_return;
-    if (done < 100 && !co_await call.sleep(kPause)) co_return;
+    if (!co_await call.sleep(kPause)) co_return;
   }
   call.text("All steps are done.");
 }

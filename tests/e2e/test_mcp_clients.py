@@ -1,0 +1,88 @@
+"""The official TypeScript clients, v1 and v2, with every feature over each transport; the
+command line of the MCP inspector."""
+
+import json
+import pathlib
+import subprocess
+
+import pytest
+
+import mcp_wire
+import npm_packages
+
+CLIENT = pathlib.Path(__file__).parent / "mcp_client.mjs"
+INSPECTOR = "@modelcontextprotocol/inspector/clients/launcher/build/index.js"
+TIMEOUT_S = 90
+
+# (SDK, era, transport, path)
+CLIENTS = {
+    "v1 http": ("v1", "legacy", "http", "/mcp"),
+    "v1 sse": ("v1", "legacy", "sse", "/sse"),
+    "v2 http": ("v2", "legacy", "http", "/mcp"),
+    "v2 sse": ("v2", "legacy", "sse", "/sse"),
+    "v2 modern http": ("v2", "modern", "http", "/mcp"),
+}
+FEATURES = (
+    "connect greeting tools structured progress cancellation prompts resources completion "
+    "notices logging sampling elicitation roots many tasks close"
+).split()
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    with mcp_wire.Everything(tmp_path_factory.mktemp("everything")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=CLIENTS)
+def outcome(request, everything):
+    """What a client reports: the error, or None, of each feature."""
+    sdk, era, transport, path = CLIENTS[request.param]
+    options = {"sdk": sdk, "era": era, "transport": transport, "url": everything.url(path)}
+    options["modules"] = str(npm_packages.MODULES)
+    done = subprocess.run(
+        [npm_packages.node(), CLIENT, json.dumps(options)],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return {line["feature"]: line.get("error") for line in lines}
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_client(outcome, feature):
+    assert feature in outcome, f"not reached: {outcome}"
+    assert outcome[feature] is None, outcome[feature]
+
+
+def inspect(url, transport, *arguments):
+    """One run of the inspector; what it printed, as JSON."""
+    command = [npm_packages.node(), npm_packages.MODULES / INSPECTOR, "--cli", url]
+    command += ["--transport", transport, *arguments]
+    done = subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("transport, path", [("http", "/mcp"), ("sse", "/sse")])
+def test_inspector(everything, transport, path):
+    url = everything.url(path)
+    tools = inspect(url, transport, "--method", "tools/list")["tools"]
+    assert len(tools) > 30
+    call = ("--method", "tools/call", "--tool-name", "echo", "--tool-arg", "text=hello")
+    assert inspect(url, transport, *call)["content"][0]["text"] == "hello"
+    resources = inspect(url, transport, "--method", "resources/list")["resources"]
+    assert len(resources) == 3
+    read = ("--method", "resources/read", "--uri", "test://static-text")
+    assert inspect(url, transport, *read)["contents"][0]["text"].startswith("This is")
+    prompt = ("--method", "prompts/get", "--prompt-name", "test_simple_prompt")
+    assert inspect(url, transport, *prompt)["messages"][0]["role"] == "user"
