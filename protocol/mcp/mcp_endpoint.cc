@@ -18,6 +18,7 @@ namespace dom = simdjson::dom;
 
 constexpr std::int64_t kNsPerMs = 1'000'000;
 constexpr std::size_t kIdBytes = 16;
+constexpr std::size_t kUsualReplyBytes = 64;
 constexpr std::size_t kMostSpareTexts = 16;
 constexpr std::size_t kMostSpareBytes = 64 << 10;
 
@@ -173,7 +174,7 @@ std::optional<McpEndpoint::Refusal> McpEndpoint::read_envelope(McpCall& call) {
 void McpEndpoint::start(McpCall& call, McpCallOwner* owner) {
   call.owner_ = owner;
   call.started_ = true;
-  call.output_ = call.output_.capacity() == 0 ? take_text() : std::move(call.output_);
+  if (call.output_.capacity() < kUsualReplyBytes) call.output_ = take_text();
   if (call.session_ == nullptr) loose_.push_back(call);
   ++running_;
   counters.calls.add();

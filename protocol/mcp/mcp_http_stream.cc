@@ -1,6 +1,7 @@
 #include "protocol/mcp/mcp_http_stream.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include "core/remote_task.h"
 #include "core/socket.h"
@@ -116,30 +117,90 @@ Task<void> send_stream(McpEndpoint& here, HttpExchange& exchange, McpStreamRef r
 
 namespace {
 
-// Reads what comes, which should be nothing, until the client has gone.
-Task<void> watch(const Socket* socket, Scope* scope) {
-  for (;;) {
-    const Received received = co_await socket->receive();
-    if (received.result() <= 0) break;
+// Cancels a scope when the client has gone, or closes its sending half; what it sends is not looked
+// at. It has no coroutine, because there are as many as there are idle clients.
+class HangUp : public Completion {
+ public:
+  HangUp(Scope& scope, Descriptor fd) : Completion(arrived), scope_(scope), fd_(fd) {
+    Operation poll{.code = OpCode::poll, .fd = fd, .size = POLLRDHUP | POLLHUP | POLLERR};
+    poll.completion = this;
+    scope_.reactor().push(poll);
   }
-  scope->cancel();
-}
 
-Task<bool> send_all(const Socket& socket, Reactor& reactor, std::string_view bytes) {
+  // Awaitable, once: the kernel has let go of it.
+  auto stop() {
+    struct Stop {
+      HangUp& self;
+      bool await_ready() const { return self.done_; }
+      void await_suspend(std::coroutine_handle<> handle) const {
+        self.handle_ = handle;
+        Completion& in_flight = self;
+        Operation cancel{.code = OpCode::cancel, .fd = self.fd_};
+        cancel.data = &in_flight;
+        self.scope_.reactor().push(cancel);
+      }
+      void await_resume() const {}
+    };
+    return Stop{*this};
+  }
+
+ private:
+  static void arrived(Completion& completion, std::int32_t, std::uint32_t, unsigned) {
+    auto& self = static_cast<HangUp&>(completion);
+    self.done_ = true;
+    if (self.handle_) {
+      self.handle_.resume();
+    } else {
+      self.scope_.cancel();
+    }
+  }
+
+  Scope& scope_;
+  Descriptor fd_;
+  std::coroutine_handle<> handle_;
+  bool done_ = false;
+};
+
+[[gnu::noinline]] Task<bool> send_all(const Socket& socket, Reactor& reactor,
+                                      std::string_view bytes) {
   const std::int32_t sent = co_await socket.send(bytes, reactor.now_ns() + kSendTimeoutNs);
   co_return sent == static_cast<std::int32_t>(bytes.size());
 }
 
+// The stream if it is one of this core.
+McpStream* find_here(McpEndpoint& here, const McpStreamRef& ref) {
+  if (&here != ref.home) return nullptr;
+  McpSession* const session = here.find_session(ref.session);
+  return session == nullptr ? nullptr : session->find_stream(ref.stream);
+}
+
+// What there is; its frame is not to be part of that of a stream that only waits.
+[[gnu::noinline]] Task<bool> send_next(McpEndpoint& here, const Socket& socket, McpStreamRef& ref);
+
 Task<void> follow(McpEndpoint& here, const Socket& socket, McpStreamRef& ref) {
-  for (;;) {
-    McpStream::Fetched next = co_await fetch_next(here, ref);
-    if (next.retry_ms >= 0) next.bytes += fmt::format("retry: {}\n\n", next.retry_ms);
-    ref.position = next.position;
-    const bool quiet = next.bytes.empty() && !next.finished && !next.gone;
-    const std::string_view bytes = quiet ? kMcpKeepAlive : std::string_view(next.bytes);
-    if (!bytes.empty() && !co_await send_all(socket, here.reactor(), bytes)) co_return;
-    if (next.gone || next.finished) co_return;
+  do {
+    McpStream* const stream = find_here(here, ref);
+    if (stream != nullptr && stream->quiet(ref.token, ref.position)) {
+      co_await stream->arrival(keepalive_until(here));
+    }
+  } while (co_await send_next(here, socket, ref));
+}
+
+// False at the end.
+Task<bool> send_next(McpEndpoint& here, const Socket& socket, McpStreamRef& ref) {
+  McpStream* const stream = find_here(here, ref);
+  McpStream::Fetched next;
+  if (stream != nullptr && stream->quiet(ref.token, ref.position)) {
+    next.position = ref.position;
+  } else {
+    next = co_await fetch_next(here, ref);
   }
+  if (next.retry_ms >= 0) next.bytes += fmt::format("retry: {}\n\n", next.retry_ms);
+  ref.position = next.position;
+  const bool quiet = next.bytes.empty() && !next.finished && !next.gone;
+  const std::string_view bytes = quiet ? kMcpKeepAlive : std::string_view(next.bytes);
+  if (!bytes.empty() && !co_await send_all(socket, here.reactor(), bytes)) co_return false;
+  co_return !next.gone && !next.finished;
 }
 
 Task<void> end_session(McpEndpoint* home, const std::string* id) {
@@ -166,14 +227,13 @@ Task<void> run_stream(McpEndpoint* here, Descriptor fd, std::string head, McpStr
     const EndWithEndpoint end(here->streams(), scope);
     const LeaveWhenCancelled leave(scope, *here, ref);
     if (here->draining()) scope.cancel();
-    scope.spawn(watch(&socket, &scope));
+    HangUp hang_up(scope, fd);
     if (co_await send_all(socket, here->reactor(), head)) {
       head = std::string();
       co_await follow(*here, socket, ref);
     }
     leave_stream(*here, ref);
-    scope.cancel();
-    co_await scope.join();
+    co_await hang_up.stop();
   }
   co_await socket.close();
   if (owns_session) co_await end_session(ref.home, &ref.session);

@@ -8,45 +8,6 @@
 
 namespace ringcast {
 
-// The reader that waits for the next message.
-class McpStream::Arrival : Timer {
- public:
-  Arrival(McpStream& stream, std::int64_t until_ns)
-      : Timer(expire), stream_(&stream), reactor_(stream.reactor_), until_ns_(until_ns) {}
-
-  bool await_ready() const { return false; }
-  void await_suspend(std::coroutine_handle<> handle) {
-    handle_ = handle;
-    stream_->waiting_ = this;
-    if (until_ns_ >= 0) reactor_.timers().arm(*this, until_ns_);
-  }
-  // Whether the stream is still there.
-  bool await_resume() {
-    if (stream_ != nullptr) stream_->waiting_ = nullptr;
-    return stream_ != nullptr;
-  }
-
-  void wake() {
-    if (woken_) return;
-    woken_ = true;
-    TimerWheel::disarm(*this);
-    reactor_.ready(handle_);
-  }
-  void stream_ended() {
-    stream_ = nullptr;
-    wake();
-  }
-
- private:
-  static void expire(Timer& timer) { static_cast<Arrival&>(timer).wake(); }
-
-  McpStream* stream_;
-  Reactor& reactor_;
-  std::int64_t until_ns_;
-  bool woken_ = false;
-  std::coroutine_handle<> handle_;
-};
-
 McpStream::McpStream(Reactor& reactor, std::uint32_t id, const McpStreamLimits& limits)
     : reactor_(reactor), id_(id), limits_(limits), detached_ns_(reactor.now_ns()) {}
 
@@ -194,11 +155,8 @@ Task<McpStream::Fetched> McpStream::fetch(McpStream* stream, Token token, std::u
                                           std::int64_t until_ns, Form form,
                                           std::size_t most_bytes) {
   Fetched out{.bytes = {}, .position = position};
-  const auto empty = [&] {
-    return stream->last_ <= position && !stream->finished_ && stream->dismissed_ms_ < 0;
-  };
-  if (stream->token_ == token && empty()) {
-    if (!co_await Arrival(*stream, until_ns)) {
+  if (stream->quiet(token, position)) {
+    if (!co_await stream->arrival(until_ns)) {
       out.gone = true;
       co_return out;
     }

@@ -51,6 +51,7 @@ class McpStream {
   };
 
   class Room;
+  class Arrival;
 
   McpStream(Reactor& reactor, std::uint32_t id, const McpStreamLimits& limits);
   McpStream(const McpStream&) = delete;
@@ -81,13 +82,18 @@ class McpStream {
   bool can_resume(std::uint64_t position) const;
   bool all_fetched() const { return fetched_ == last_; }
 
+  // Whether there is nothing to fetch for this reader now.
+  bool quiet(Token token, std::uint64_t position) const {
+    return token_ == token && last_ <= position && !finished_ && dismissed_ms_ < 0;
+  }
+  // Waits for the next message, or for the reader's end; false if the stream is no more.
+  [[nodiscard]] Arrival arrival(std::int64_t until_ns);
   // What follows `position`, at most about `most_bytes`; waits for it until `until_ns` and gives
   // nothing then.
   static Task<Fetched> fetch(McpStream* stream, Token token, std::uint64_t position,
                              std::int64_t until_ns, Form form, std::size_t most_bytes);
 
  private:
-  class Arrival;
   struct WriterHook : ListHook {};
 
   bool has_room() const;
@@ -134,6 +140,47 @@ class [[nodiscard]] McpStream::Room : WriterHook, Cancellable, Timer {
   Scope& scope_;
   std::coroutine_handle<> handle_;
 };
+
+// The reader that waits for the next message.
+class [[nodiscard]] McpStream::Arrival : Timer {
+ public:
+  Arrival(McpStream& stream, std::int64_t until_ns)
+      : Timer(expire), stream_(&stream), until_ns_(until_ns) {}
+
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> handle) {
+    handle_ = handle;
+    stream_->waiting_ = this;
+    reactor_ = &stream_->reactor_;
+    if (until_ns_ >= 0) reactor_->timers().arm(*this, until_ns_);
+  }
+  bool await_resume() {
+    if (stream_ != nullptr) stream_->waiting_ = nullptr;
+    return stream_ != nullptr;
+  }
+
+ private:
+  friend class McpStream;
+  void wake() {
+    if (woken_) return;
+    woken_ = true;
+    TimerWheel::disarm(*this);
+    reactor_->ready(handle_);
+  }
+  void stream_ended() {
+    stream_ = nullptr;
+    wake();
+  }
+  static void expire(Timer& timer) { static_cast<Arrival&>(timer).wake(); }
+
+  McpStream* stream_;
+  Reactor* reactor_ = nullptr;
+  std::int64_t until_ns_;
+  std::coroutine_handle<> handle_;
+  bool woken_ = false;
+};
+
+inline McpStream::Arrival McpStream::arrival(std::int64_t until_ns) { return {*this, until_ns}; }
 
 inline McpStream::Room McpStream::room(Scope& scope) { return {*this, scope}; }
 
