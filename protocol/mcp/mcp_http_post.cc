@@ -178,20 +178,24 @@ Posted refused(int status, const McpCall* call, int code, std::string message) {
 }
 
 // On the session's home core: runs the request up to its reply, or to where it begins to stream.
-Task<Posted> run_here(McpEndpoint& home, McpSession& session, McpCall& call) {
+// Meanwhile the session may end, and its streams with it.
+Task<Posted> run_here(McpEndpoint& home, std::string_view session_id, McpSession& session,
+                      McpCall& call) {
   if (auto wrong = session.adopt(call)) {
     Posted out{.status = 400, .error = std::move(*wrong), .id = std::string(call.id())};
     home.give_call(call);
     co_return out;
   }
+  Posted out{.revision = session.revision()};
   Outcome outcome(home.reactor());
   home.start(call, &outcome);
   co_await outcome;
-  Posted out{.revision = session.revision()};
-  if (call.has_stream()) {
+  if (home.find_session(session_id) == nullptr) {
+    out = refused(404, &call, rpc::kSessionNotFound, "The session has ended.");
+  } else if (call.has_stream()) {
     McpStream& stream = call.stream();
     out.stream = McpStreamRef{.home = &home,
-                              .session = session.id(),
+                              .session = std::string(session_id),
                               .stream = stream.id(),
                               .token = stream.attach(),
                               .position = 0,
@@ -222,7 +226,7 @@ Task<Posted> post_in_batch(const Post* post) {
       wrong = RpcError{.code = rpc::kInvalidRequest, .message = "`initialize` stands alone."};
     } else {
       call.send_to(session->main(), true);
-      co_return co_await run_here(home, *session, call);
+      co_return co_await run_here(home, post->session, *session, call);
     }
   }
   if (wrong) {
@@ -257,7 +261,7 @@ Task<Posted> post_here(const Post* post) {
   } else if (call.method() == "initialize") {
     out = refused(400, &call, rpc::kInvalidRequest, "The session has begun already.");
   } else {
-    co_return co_await run_here(home, *session, call);
+    co_return co_await run_here(home, post->session, *session, call);
   }
   home.give_call(call);
   co_return out;
@@ -330,7 +334,7 @@ Task<void> initialize(McpEndpoint& endpoint, HttpExchange& exchange, McpCall& ca
     co_return;
   }
   const std::string session_id = (*opened)->id();
-  Posted posted = co_await run_here(endpoint, **opened, call);
+  Posted posted = co_await run_here(endpoint, session_id, **opened, call);
   co_await send_posted(endpoint, exchange, std::move(posted), session_id);
 }
 

@@ -152,13 +152,14 @@ McpStream* McpSession::find_stream(std::uint32_t id) {
   return nullptr;
 }
 
-// Of what has ended, the newest are kept, within what one stream may keep.
+// Of what has ended, the newest are kept, within what one stream may keep. One that nobody has read
+// yet is about to be.
 void McpSession::prune_streams() {
   std::size_t count = 0;
   std::size_t bytes = 0;
   for (std::size_t i = streams_.size(); i-- > 0;) {
     const McpStream& stream = *streams_[i];
-    if (!stream.finished() || stream.attached()) continue;
+    if (!stream.finished() || stream.attached() || !stream.was_attached()) continue;
     ++count;
     bytes += stream.kept_bytes();
     if (count > kMostStreamsKept || bytes > home_.options().stream.keep_bytes) {

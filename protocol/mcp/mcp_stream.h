@@ -76,6 +76,7 @@ class McpStream {
   Token attach();
   void detach(Token token);
   bool attached() const { return token_ != 0; }
+  bool was_attached() const { return next_token_ != 1; }  // ever
   // Sends the reader away: it is to come again after `retry_ms`.
   void dismiss(std::int64_t retry_ms);
   // Whether everything after `position` is still there.
