@@ -47,6 +47,13 @@ class HeadScanner {
   const HttpError& error() const { return error_; }
 
   void reset();
+  // After reset(): so many bytes are a head, which was found out elsewhere (net/head_cache.h).
+  void take(std::size_t bytes) {
+    position_ = bytes;
+    phase_ = Phase::complete;
+    known_ = true;
+  }
+  bool known() const { return known_; }
 
  private:
   enum class Phase : std::uint8_t {
@@ -81,6 +88,7 @@ class HeadScanner {
   Phase phase_ = Phase::empty_line;
   char major_ = 0;
   char minor_ = 0;
+  bool known_ = false;
   HttpError error_;
 };
 

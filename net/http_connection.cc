@@ -88,6 +88,10 @@ Task<bool> HttpConnection::receive_first(std::uint64_t timeout_ms) {
 Task<bool> HttpConnection::receive_head() {
   const HttpLimits& limits = server_.limits_;
   scanner_.reset();
+  if (const std::size_t known = server_.heads_.match(in_.view())) {
+    scanner_.take(known);
+    co_return true;
+  }
   std::int64_t deadline = after_ms(limits.header_timeout_ms);
   for (;;) {
     switch (scanner_.scan(in_.view())) {
@@ -124,8 +128,13 @@ Task<bool> HttpConnection::serve_request() {
     head_buffer.append(in_.view().substr(0, head_bytes));
     in_.consume(head_bytes);
   }
-  if (const auto error = parse_head(scanner_.head(head_buffer.view()), head)) {
+  const std::string_view text = scanner_.head(head_buffer.view());
+  if (scanner_.known()) {
+    server_.heads_.restore(text, head);
+  } else if (const auto error = parse_head(text, head)) {
     co_return co_await respond_and_close(*error);
+  } else {
+    server_.heads_.keep(text, head);
   }
   server_.counters.requests.add();
   HttpExchange exchange(*this, head);

@@ -79,6 +79,7 @@ class RequestHead {
   }
 
  private:
+  friend class HeadCache;
   friend class HeadParser;
 
   // Offsets into the head rather than views: a quarter of the bytes.

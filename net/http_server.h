@@ -13,6 +13,7 @@
 #include "core/list.h"
 #include "core/reactor.h"
 #include "core/result.h"
+#include "net/head_cache.h"
 #include "net/head_scanner.h"
 #include "net/http_connection.h"
 #include "net/http_date.h"
@@ -49,7 +50,10 @@ class HttpServer final : public Acceptor::Sink {
   ~HttpServer();
 
   void listen(int listener);  // takes it over and starts accepting
-  void set_limits(const HttpLimits& limits) { limits_ = limits; }
+  void set_limits(const HttpLimits& limits) {
+    limits_ = limits;
+    heads_.clear();
+  }
   const HttpLimits& limits() const { return limits_; }
 
   void stop_accepting();
@@ -78,6 +82,7 @@ class HttpServer final : public Acceptor::Sink {
   HttpHandler& handler_;
   HttpLimits limits_;
   HttpDateCache dates_;
+  HeadCache heads_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   List<HttpConnection> connections_;
   std::size_t count_ = 0;

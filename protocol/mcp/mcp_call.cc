@@ -100,6 +100,7 @@ void McpCall::reset() {
   progress_token_.clear();
   template_ = {};
   principal_.clear();
+  tool_ = nullptr;
   session_ = nullptr;
   owner_ = nullptr;
   task_ = nullptr;

@@ -173,6 +173,8 @@ class McpCall : McpRunning {
   Scope& scope() { return *scope_; }
   McpEndpoint& endpoint() { return endpoint_; }
   const McpServer& server() const;
+  // The tool that the call names; null if there is none.
+  const McpServer::Tool* tool() const { return tool_; }
 
   // `key` tells apart what one call asks. Schemas and parameters are JSON.
   Task<McpAnswer> elicit(std::string_view key, std::string_view message, std::string_view schema);
@@ -251,6 +253,7 @@ class McpCall : McpRunning {
   std::string_view template_;
   std::string principal_;
 
+  const McpServer::Tool* tool_ = nullptr;  // that tools/call names, once it was looked for
   McpSession* session_ = nullptr;
   McpCallOwner* owner_ = nullptr;
   McpTask* task_ = nullptr;

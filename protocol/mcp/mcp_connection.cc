@@ -160,7 +160,7 @@ WebSocketOptions mcp_websocket_options(WebSocketOptions options, const McpOption
 
 Task<void> serve_mcp_websocket(McpEndpoint& endpoint, HttpExchange& exchange,
                                const WebSocketOptions& options) {
-  std::string principal = principal_of(exchange.head());
+  std::string principal = principal_of(McpHeaders(exchange.head()));
   McpEndpoint* const here = &endpoint;
   return serve_websocket(
       exchange,

@@ -125,6 +125,7 @@ std::optional<RpcError> McpEndpoint::read(McpCall& call, std::string_view text) 
   if (params["name"].get_string().get(name) == simdjson::SUCCESS ||
       params["uri"].get_string().get(name) == simdjson::SUCCESS) {
     call.name_ = name;
+    if (call.method_ == "tools/call") call.tool_ = server().find_tool(name);
   }
   return std::nullopt;
 }

@@ -82,46 +82,80 @@ bool says(std::string_view header, const dom::element& value) {
   return false;
 }
 
-}  // namespace
+constexpr std::string_view kAccept = "Accept";
 
-bool allows_origin(const RequestHead& head, const McpOptions& options) {
-  const auto origin = head.find("Origin");
-  if (!origin) return true;
-  const std::size_t scheme = origin->find("://");
-  if (scheme == std::string_view::npos) return is_allowed(*origin, options);  // `null`
-  return is_allowed(without_port(origin->substr(scheme + 3)), options) &&
-         is_allowed(without_port(head.host), options);
+// Where a field of this name goes; lengths are compared first.
+McpHeaders::Field* find(McpHeaders& headers, std::string_view name) {
+  const auto is = [name](std::string_view other) { return same_text(name, other); };
+  switch (name.size()) {
+    case 6:
+      return is("Origin") ? &headers.origin : nullptr;
+    case 8:
+      return is("Mcp-Name") ? &headers.name : nullptr;
+    case 10:
+      return is("Mcp-Method") ? &headers.method : nullptr;
+    case 12:
+      return is("Content-Type") ? &headers.content_type : nullptr;
+    case 13:
+      if (is("Authorization")) return &headers.authorization;
+      return is("Last-Event-ID") ? &headers.last_event_id : nullptr;
+    case 14:
+      return is("Mcp-Session-Id") ? &headers.session : nullptr;
+    case 20:
+      return is("MCP-Protocol-Version") ? &headers.version : nullptr;
+    default:
+      return nullptr;
+  }
 }
 
-bool accepts(const RequestHead& head, std::string_view type, std::string_view subtype) {
+bool covers(std::string_view range, std::string_view type, std::string_view subtype) {
+  const std::size_t slash = range.find('/');
+  if (slash == std::string_view::npos) return false;
+  const std::string_view of_type = range.substr(0, slash);
+  const std::string_view of_subtype = range.substr(slash + 1);
+  return (of_type == "*" || same_text(of_type, type)) &&
+         (of_subtype == "*" || same_text(of_subtype, subtype));
+}
+
+void read_accept(McpHeaders& headers, std::string_view ranges) {
+  while (!ranges.empty()) {
+    const std::size_t comma = ranges.find(',');
+    std::string_view range = ranges.substr(0, comma);
+    ranges = comma == std::string_view::npos ? std::string_view() : ranges.substr(comma + 1);
+    range = trimmed(range.substr(0, range.find(';')));
+    headers.accepts_json = headers.accepts_json || covers(range, "application", "json");
+    headers.accepts_events = headers.accepts_events || covers(range, "text", "event-stream");
+  }
+}
+
+}  // namespace
+
+McpHeaders::McpHeaders(const RequestHead& head) : host(head.host) {
   bool asked = false;
   for (std::size_t i = 0; i < head.field_count(); ++i) {
     const HeaderField field = head.field(i);
-    if (!same_text(field.name, "Accept")) continue;
-    std::string_view rest = field.value;
-    while (!rest.empty()) {
+    if (Field* const place = find(*this, field.name)) {
+      if (place->count++ == 0) place->value = field.value;
+    } else if (field.name.size() == kAccept.size() && same_text(field.name, kAccept)) {
+      if (!asked) accepts_json = accepts_events = false;
       asked = true;
-      const std::size_t comma = rest.find(',');
-      const std::string_view range = rest.substr(0, comma);
-      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
-      const std::string_view media = trimmed(range.substr(0, range.find(';')));
-      const std::size_t slash = media.find('/');
-      if (slash == std::string_view::npos) continue;
-      const std::string_view of_type = media.substr(0, slash);
-      const std::string_view of_subtype = media.substr(slash + 1);
-      if ((of_type == "*" || same_text(of_type, type)) &&
-          (of_subtype == "*" || same_text(of_subtype, subtype))) {
-        return true;
-      }
+      read_accept(*this, field.value);
     }
   }
-  return !asked;
 }
 
-bool is_json_type(const RequestHead& head) {
-  const auto type = head.find("Content-Type");
-  if (!type) return false;
-  return same_text(trimmed(type->substr(0, type->find(';'))), "application/json");
+bool McpHeaders::is_json() const {
+  return same_text(trimmed(content_type.value.substr(0, content_type.value.find(';'))),
+                   "application/json");
+}
+
+bool allows_origin(const McpHeaders& headers, const McpOptions& options) {
+  if (!headers.origin) return true;
+  const std::string_view origin = headers.origin.value;
+  const std::size_t scheme = origin.find("://");
+  if (scheme == std::string_view::npos) return is_allowed(origin, options);  // `null`
+  return is_allowed(without_port(origin.substr(scheme + 3)), options) &&
+         is_allowed(without_port(headers.host), options);
 }
 
 std::optional<std::string> decode_header(std::string_view value) {
@@ -151,9 +185,8 @@ std::optional<std::string> decode_header(std::string_view value) {
   return out;
 }
 
-std::optional<RpcError> check_version_header(const RequestHead& head, const McpCall& call) {
-  const auto header = head.find("MCP-Protocol-Version");
-  if (!header || head.count("MCP-Protocol-Version") > 1) {
+std::optional<RpcError> check_version_header(const McpHeaders& headers, const McpCall& call) {
+  if (!headers.version.once()) {
     return mismatch("The header MCP-Protocol-Version is missing, or there twice.");
   }
   std::string_view version;
@@ -161,34 +194,32 @@ std::optional<RpcError> check_version_header(const RequestHead& head, const McpC
       (*call.meta())[mcp_meta::kVersion].get_string().get(version) != simdjson::SUCCESS) {
     return std::nullopt;  // the envelope says what is wrong
   }
-  if (*header != version) return mismatch("MCP-Protocol-Version and `_meta` differ.");
+  if (headers.version.value != version) return mismatch("MCP-Protocol-Version and `_meta` differ.");
   return std::nullopt;
 }
 
-std::optional<RpcError> check_method_headers(const RequestHead& head, const McpCall& call) {
-  const auto method = head.find("Mcp-Method");
-  if (!method || head.count("Mcp-Method") > 1) {
+std::optional<RpcError> check_method_headers(const McpHeaders& headers, const McpCall& call) {
+  if (!headers.method.once()) {
     return mismatch("The header Mcp-Method is missing, or there twice.");
   }
-  if (trimmed(*method) != call.method()) return mismatch("Mcp-Method and `method` differ.");
+  if (headers.method.value != call.method()) return mismatch("Mcp-Method and `method` differ.");
   const dom::object* const params = call.parameters();
   if (params == nullptr) return std::nullopt;
   const auto name = named(call, *params);
   if (!name) return std::nullopt;
-  const auto header = head.find("Mcp-Name");
-  if (!header || head.count("Mcp-Name") > 1) {
+  if (!headers.name.once()) {
     return mismatch("The header Mcp-Name is missing, or there twice.");
   }
   // As a rule it is not encoded, and nothing has to be copied.
-  if (trimmed(*header) == *name && !header->starts_with("=?")) return std::nullopt;
-  const auto decoded = decode_header(*header);
+  if (headers.name.value == *name && !headers.name.value.starts_with("=?")) return std::nullopt;
+  const auto decoded = decode_header(headers.name.value);
   if (!decoded || *decoded != *name) return mismatch("Mcp-Name and the parameters differ.");
   return std::nullopt;
 }
 
 std::optional<RpcError> check_parameter_headers(const RequestHead& head, const McpCall& call) {
   if (call.method() != "tools/call") return std::nullopt;
-  const McpServer::Tool* const tool = call.server().find_tool(call.name());
+  const McpServer::Tool* const tool = call.tool();
   if (tool == nullptr) return std::nullopt;
   for (const auto& parameter : tool->headers) {
     const auto header = head.find(parameter.header);

@@ -14,19 +14,37 @@
 
 namespace ringcast {
 
+// The fields of a request that matter here, found in one pass over its head; views into it.
+struct McpHeaders {
+  explicit McpHeaders(const RequestHead& head);
+
+  struct Field {
+    std::string_view value;
+    unsigned count = 0;
+    bool once() const { return count == 1; }
+    explicit operator bool() const { return count > 0; }
+  };
+  Field content_type, origin, session, last_event_id, authorization;
+  Field version;  // MCP-Protocol-Version
+  Field method;   // Mcp-Method
+  Field name;     // Mcp-Name
+  std::string_view host;
+  // Which types a response may have. Where nothing is asked for, everything may be sent.
+  bool accepts_json = true;
+  bool accepts_events = true;
+
+  // The content type is application/json, whatever its parameters.
+  bool is_json() const;
+};
+
 // True if the request may come from a page, or does not come from a browser. A browser says so with
 // `Origin`; then that, and `Host`, must be loopback names or among options.hosts: a page that made
 // its name resolve to us (DNS rebinding) has neither.
-bool allows_origin(const RequestHead& head, const McpOptions& options);
-
-// True if a response of this type may be sent. Nothing is asked for means everything may.
-bool accepts(const RequestHead& head, std::string_view type, std::string_view subtype);
-
-bool is_json_type(const RequestHead& head);
+bool allows_origin(const McpHeaders& headers, const McpOptions& options);
 
 // What is wrong with a stateless request's headers; `call` has been read. Status 400.
-std::optional<RpcError> check_version_header(const RequestHead& head, const McpCall& call);
-std::optional<RpcError> check_method_headers(const RequestHead& head, const McpCall& call);
+std::optional<RpcError> check_version_header(const McpHeaders& headers, const McpCall& call);
+std::optional<RpcError> check_method_headers(const McpHeaders& headers, const McpCall& call);
 std::optional<RpcError> check_parameter_headers(const RequestHead& head, const McpCall& call);
 
 // A header's value without its base64 sentinel, `=?base64?…?=`; nothing if that is malformed.

@@ -78,29 +78,29 @@ Task<Opened> open_here(const OpenRequest* request) {
   co_return out;
 }
 
-Task<void> get_stream(McpEndpoint& endpoint, HttpExchange& exchange) {
-  const RequestHead& head = exchange.head();
-  if (!accepts(head, "text", "event-stream")) {
+[[gnu::noinline]] Task<void> get_stream(McpEndpoint& endpoint, HttpExchange& exchange,
+                                        const McpHeaders& headers) {
+  if (!headers.accepts_events) {
     respond_error(
         exchange, 406, {},
         {.code = rpc::kServerError, .message = "A GET is for an event stream: Accept it."});
     co_return;
   }
-  const auto session = head.find("Mcp-Session-Id");
-  if (!session) {
+  if (!headers.session) {
     // Stateless clients have none; to them this method is not there.
-    respond_error(exchange, head.find("Last-Event-ID") ? 400 : 405, {},
+    respond_error(exchange, headers.last_event_id ? 400 : 405, {},
                   {.code = rpc::kServerError,
                    .message = "A stream belongs to a session: "
                               "Mcp-Session-Id is missing."},
                   true);
     co_return;
   }
-  const std::string principal = principal_of(head);
-  OpenRequest request{.home = endpoint.home_of(*session),
-                      .session = *session,
-                      .principal = principal,
-                      .last_id = head.find("Last-Event-ID")};
+  const std::string principal = principal_of(headers);
+  OpenRequest request{
+      .home = endpoint.home_of(headers.session.value),
+      .session = headers.session.value,
+      .principal = principal,
+      .last_id = headers.last_event_id ? std::optional(headers.last_event_id.value) : std::nullopt};
   Opened opened = refused(404, rpc::kSessionNotFound, "There is no such session, or not any more.");
   if (request.home != nullptr) {
     opened = co_await on_core<Opened>(endpoint.reactor(), request.home->reactor(),
@@ -116,7 +116,7 @@ Task<void> get_stream(McpEndpoint& endpoint, HttpExchange& exchange) {
     exchange.refuse(HttpError{});
     co_return;
   }
-  const std::string session_id(*session);
+  const std::string session_id(headers.session.value);
   std::string begin =
       exchange.head_until_close(200, "text/event-stream", {{"Mcp-Session-Id", session_id}});
   begin += priming_event(endpoint, opened.revision, opened.ref.stream, opened.ref.position);
@@ -138,16 +138,17 @@ Task<bool> delete_here(const DeleteRequest* request) {
   co_return true;
 }
 
-Task<void> delete_session(McpEndpoint& endpoint, HttpExchange& exchange) {
-  const auto session = exchange.head().find("Mcp-Session-Id");
-  if (!session) {
+[[gnu::noinline]] Task<void> delete_session(McpEndpoint& endpoint, HttpExchange& exchange,
+                                            const McpHeaders& headers) {
+  if (!headers.session) {
     respond_error(exchange, 405, {},
                   {.code = rpc::kServerError, .message = "Mcp-Session-Id is missing."}, true);
     co_return;
   }
-  const std::string principal = principal_of(exchange.head());
-  const DeleteRequest request{
-      .home = endpoint.home_of(*session), .session = *session, .principal = principal};
+  const std::string principal = principal_of(headers);
+  const DeleteRequest request{.home = endpoint.home_of(headers.session.value),
+                              .session = headers.session.value,
+                              .principal = principal};
   const bool ended = request.home != nullptr &&
                      co_await on_core<bool>(endpoint.reactor(), request.home->reactor(),
                                             [&request] { return delete_here(&request); });
@@ -163,8 +164,9 @@ Task<void> delete_session(McpEndpoint& endpoint, HttpExchange& exchange) {
 // --- 2024-11-05 ---
 
 // Opens a session whose only channel is this stream.
-Task<void> open_event_stream(McpEndpoint& endpoint, HttpExchange& exchange) {
-  const std::string principal = principal_of(exchange.head());
+[[gnu::noinline]] Task<void> open_event_stream(McpEndpoint& endpoint, HttpExchange& exchange,
+                                               const McpHeaders& headers) {
+  const std::string principal = principal_of(headers);
   const auto opened = endpoint.open_session(McpSession::Kind::event_stream, principal);
   if (!opened) {
     respond_error(exchange, 503, {},
@@ -216,7 +218,8 @@ Task<Opened> deliver_here(const Delivery* delivery) {
   co_return Opened{.status = 202, .error = {}, .ref = {}};
 }
 
-Task<void> post_message(McpEndpoint& endpoint, HttpExchange& exchange) {
+[[gnu::noinline]] Task<void> post_message(McpEndpoint& endpoint, HttpExchange& exchange,
+                                          const McpHeaders& headers) {
   const auto session = query_value(exchange.head().query, "session_id");
   McpEndpoint* const home = session ? endpoint.home_of(*session) : nullptr;
   const auto body = co_await exchange.body(endpoint.options().max_message_bytes);
@@ -231,7 +234,7 @@ Task<void> post_message(McpEndpoint& endpoint, HttpExchange& exchange) {
   }
   Opened outcome =
       refused(404, rpc::kSessionNotFound, "There is no such session, or not any more.");
-  const std::string principal = principal_of(exchange.head());
+  const std::string principal = principal_of(headers);
   if (home != nullptr) {
     const Delivery delivery{
         .home = home, .session = *session, .principal = principal, .text = *body};
@@ -258,7 +261,8 @@ bool is_mcp_path(std::string_view path) {
 
 Task<void> serve_mcp_http(McpEndpoint& endpoint, HttpExchange& exchange) {
   const RequestHead& head = exchange.head();
-  if (!allows_origin(head, endpoint.options())) {
+  const McpHeaders headers(head);
+  if (!allows_origin(headers, endpoint.options())) {
     respond_error(exchange, 403, {},
                   {.code = rpc::kServerError,
                    .message = "Pages of this origin may not use this server (mcp.hosts)."});
@@ -266,22 +270,22 @@ Task<void> serve_mcp_http(McpEndpoint& endpoint, HttpExchange& exchange) {
   }
   if (head.path == kEventStream) {
     if (head.method == Method::get) {
-      co_await open_event_stream(endpoint, exchange);
+      co_await open_event_stream(endpoint, exchange, headers);
     } else {
       refuse_method(exchange, "GET, OPTIONS");
     }
   } else if (head.path != kEndpoint) {
     if (head.method == Method::post) {
-      co_await post_message(endpoint, exchange);
+      co_await post_message(endpoint, exchange, headers);
     } else {
       refuse_method(exchange, "POST, OPTIONS");
     }
   } else if (head.method == Method::post) {
-    co_await serve_mcp_post(endpoint, exchange);
+    co_await serve_mcp_post(endpoint, exchange, headers);
   } else if (head.method == Method::get) {
-    co_await get_stream(endpoint, exchange);
+    co_await get_stream(endpoint, exchange, headers);
   } else if (head.method == Method::del) {
-    co_await delete_session(endpoint, exchange);
+    co_await delete_session(endpoint, exchange, headers);
   } else {
     refuse_method(exchange, kMcpMethods);
   }

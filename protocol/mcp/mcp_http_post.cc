@@ -12,6 +12,8 @@
 namespace ringcast {
 namespace {
 
+// What is not inlined has a frame of its own while it runs; the rest would make one that is too
+// large to be used again.
 constexpr std::string_view kJson = "application/json";
 
 // Waits until a call has its reply, or begins to stream.
@@ -72,8 +74,8 @@ class CancelWithClient final : public ClientWatch::Listener, Cancellable {
 };
 
 // Sends the call's own stream; false if the client went before its end.
-Task<bool> send_own_stream(McpEndpoint& endpoint, HttpExchange& exchange, McpStream& stream,
-                           CancelWithClient& cancel) {
+[[gnu::noinline]] Task<bool> send_own_stream(McpEndpoint& endpoint, HttpExchange& exchange,
+                                             McpStream& stream, CancelWithClient& cancel) {
   const McpStream::Token token = stream.attach();
   cancel.reads(stream, token);
   const auto quiet_ns = static_cast<std::int64_t>(endpoint.options().keepalive_ms) * 1'000'000;
@@ -93,8 +95,8 @@ Task<bool> send_own_stream(McpEndpoint& endpoint, HttpExchange& exchange, McpStr
   co_return false;
 }
 
-Task<void> wait_and_send(McpEndpoint& endpoint, HttpExchange& exchange, McpCall& call,
-                         Outcome& outcome) {
+[[gnu::noinline]] Task<void> wait_and_send(McpEndpoint& endpoint, HttpExchange& exchange,
+                                           McpCall& call, Outcome& outcome) {
   CancelWithClient cancel(exchange.socket().scope(), call);
   ClientWatch watch(exchange, cancel);
   co_await outcome;
@@ -109,8 +111,8 @@ Task<void> wait_and_send(McpEndpoint& endpoint, HttpExchange& exchange, McpCall&
   }
 }
 
-Task<void> serve_stateless(McpEndpoint& endpoint, HttpExchange& exchange, McpCall& call) {
-  const RequestHead& head = exchange.head();
+[[gnu::noinline]] Task<void> serve_stateless(McpEndpoint& endpoint, HttpExchange& exchange,
+                                             const McpHeaders& headers, McpCall& call) {
   if (call.message().kind == RpcMessage::Kind::response) {
     respond_error(exchange, 400, call.id(),
                   {.code = rpc::kInvalidRequest, .message = "This revision has no responses."});
@@ -118,17 +120,18 @@ Task<void> serve_stateless(McpEndpoint& endpoint, HttpExchange& exchange, McpCal
     co_return;
   }
   std::optional<McpEndpoint::Refusal> refusal;
-  if (auto wrong = check_version_header(head, call)) refusal = {400, std::move(*wrong)};
+  if (auto wrong = check_version_header(headers, call)) refusal = {400, std::move(*wrong)};
   if (!refusal) refusal = endpoint.read_envelope(call);
   if (!refusal && call.message().kind == RpcMessage::Kind::request) {
-    if (auto wrong = check_method_headers(head, call)) refusal = {400, std::move(*wrong)};
+    if (auto wrong = check_method_headers(headers, call)) refusal = {400, std::move(*wrong)};
     if (!refusal) {
       if (auto wrong = McpMethods::check(call)) {
         refusal = {wrong->code == rpc::kMethodNotFound ? 404 : 400, std::move(*wrong)};
       }
     }
     if (!refusal) {
-      if (auto wrong = check_parameter_headers(head, call)) refusal = {400, std::move(*wrong)};
+      if (auto wrong = check_parameter_headers(exchange.head(), call))
+        refusal = {400, std::move(*wrong)};
     }
   }
   if (refusal) {
@@ -141,7 +144,7 @@ Task<void> serve_stateless(McpEndpoint& endpoint, HttpExchange& exchange, McpCal
     exchange.respond_empty(202);
     co_return;
   }
-  call.set_principal(principal_of(head));
+  call.set_principal(principal_of(headers));
   Outcome outcome(endpoint.reactor());
   endpoint.start(call, &outcome);
   if (!call.done() || call.has_stream()) {
@@ -179,8 +182,8 @@ Posted refused(int status, const McpCall* call, int code, std::string message) {
 
 // On the session's home core: runs the request up to its reply, or to where it begins to stream.
 // Meanwhile the session may end, and its streams with it.
-Task<Posted> run_here(McpEndpoint& home, std::string_view session_id, McpSession& session,
-                      McpCall& call) {
+[[gnu::noinline]] Task<Posted> run_here(McpEndpoint& home, std::string_view session_id,
+                                        McpSession& session, McpCall& call) {
   if (auto wrong = session.adopt(call)) {
     Posted out{.status = 400, .error = std::move(*wrong), .id = std::string(call.id())};
     home.give_call(call);
@@ -283,23 +286,22 @@ Task<void> send_posted(McpEndpoint& endpoint, HttpExchange& exchange, Posted pos
   }
 }
 
-Task<void> serve_session(McpEndpoint& endpoint, HttpExchange& exchange, McpCall& call,
-                         std::string_view text) {
-  const RequestHead& head = exchange.head();
-  const auto session = head.find("Mcp-Session-Id");
+[[gnu::noinline]] Task<void> serve_session(McpEndpoint& endpoint, HttpExchange& exchange,
+                                           const McpHeaders& headers, McpCall& call,
+                                           std::string_view text) {
   const std::string id(call.id());
-  if (!session) {
+  if (!headers.session) {
     endpoint.give_call(call);
     respond_error(exchange, 400, id,
                   {.code = rpc::kServerError,
                    .message = "Mcp-Session-Id is missing; a session begins with `initialize`."});
     co_return;
   }
-  const std::string principal = principal_of(head);
-  Post post{.home = endpoint.home_of(*session),
-            .session = *session,
+  const std::string principal = principal_of(headers);
+  Post post{.home = endpoint.home_of(headers.session.value),
+            .session = headers.session.value,
             .principal = principal,
-            .version = head.find("MCP-Protocol-Version"),
+            .version = headers.version ? std::optional(headers.version.value) : std::nullopt,
             .text = text,
             .call = &call};
   if (post.home != &endpoint) {
@@ -318,15 +320,15 @@ Task<void> serve_session(McpEndpoint& endpoint, HttpExchange& exchange, McpCall&
 }
 
 // A session begins. It is made only for a request that can begin one.
-Task<void> initialize(McpEndpoint& endpoint, HttpExchange& exchange, McpCall& call) {
+[[gnu::noinline]] Task<void> initialize(McpEndpoint& endpoint, HttpExchange& exchange,
+                                        const McpHeaders& headers, McpCall& call) {
   const std::string id(call.id());
   if (auto wrong = McpMethods::check_initialize(call)) {
     endpoint.give_call(call);
     respond_error(exchange, 400, id, *wrong);
     co_return;
   }
-  const auto opened =
-      endpoint.open_session(McpSession::Kind::streamable, principal_of(exchange.head()));
+  const auto opened = endpoint.open_session(McpSession::Kind::streamable, principal_of(headers));
   if (!opened) {
     endpoint.give_call(call);
     respond_error(exchange, 503, id,
@@ -339,23 +341,23 @@ Task<void> initialize(McpEndpoint& endpoint, HttpExchange& exchange, McpCall& ca
 }
 
 // Several messages at once (2025-03-26): each is served in turn, the answers are an array.
-Task<void> serve_batch(McpEndpoint& endpoint, HttpExchange& exchange,
-                       const std::vector<std::string_view>& parts) {
-  const auto session = exchange.head().find("Mcp-Session-Id");
-  const std::string principal = principal_of(exchange.head());
+[[gnu::noinline]] Task<void> serve_batch(McpEndpoint& endpoint, HttpExchange& exchange,
+                                         const McpHeaders& headers,
+                                         const std::vector<std::string_view>& parts) {
+  const std::string principal = principal_of(headers);
   const auto refuse = [&](int status, int code, std::string message) {
     respond_error(exchange, status, {}, {.code = code, .message = std::move(message)});
   };
   if (parts.empty() || parts.size() > endpoint.options().max_batch) {
     co_return refuse(400, rpc::kInvalidRequest, "A batch has between 1 and 100 messages.");
   }
-  if (!session) {
+  if (!headers.session) {
     co_return refuse(400, rpc::kInvalidRequest, "Batches are for sessions of 2025-03-26.");
   }
   std::string answers;
   for (const std::string_view part : parts) {
-    Post post{.home = endpoint.home_of(*session),
-              .session = *session,
+    Post post{.home = endpoint.home_of(headers.session.value),
+              .session = headers.session.value,
               .principal = principal,
               .version = std::nullopt,
               .text = part,
@@ -392,12 +394,12 @@ void respond_error(HttpExchange& exchange, int status, std::string_view id, cons
   }
 }
 
-std::string principal_of(const RequestHead& head) {
-  const auto credentials = head.find("Authorization");
-  if (!credentials) return {};
+std::string principal_of(const McpHeaders& headers) {
+  if (!headers.authorization) return {};
+  const std::string_view credentials = headers.authorization.value;
   unsigned char digest[32];
   unsigned int size = 0;
-  EVP_Digest(credentials->data(), credentials->size(), digest, &size, EVP_sha256(), nullptr);
+  EVP_Digest(credentials.data(), credentials.size(), digest, &size, EVP_sha256(), nullptr);
   return {reinterpret_cast<const char*>(digest), size};
 }
 
@@ -440,9 +442,9 @@ std::optional<RpcError> receive_message(McpEndpoint& home, McpSession& session,
   return std::nullopt;
 }
 
-Task<void> serve_mcp_post(McpEndpoint& endpoint, HttpExchange& exchange) {
-  const RequestHead& head = exchange.head();
-  if (!is_json_type(head)) {
+Task<void> serve_mcp_post(McpEndpoint& endpoint, HttpExchange& exchange,
+                          const McpHeaders& headers) {
+  if (!headers.is_json()) {
     respond_error(exchange, 415, {},
                   {.code = rpc::kServerError, .message = "The Content-Type is application/json."});
     co_return;
@@ -455,7 +457,7 @@ Task<void> serve_mcp_post(McpEndpoint& endpoint, HttpExchange& exchange) {
   McpCall& call = endpoint.take_call();
   if (const auto parts = call.split_batch(*body, endpoint.options().max_batch)) {
     endpoint.give_call(call);
-    co_await serve_batch(endpoint, exchange, *parts);
+    co_await serve_batch(endpoint, exchange, headers, *parts);
     co_return;
   }
   if (auto error = endpoint.read(call, *body)) {
@@ -463,24 +465,23 @@ Task<void> serve_mcp_post(McpEndpoint& endpoint, HttpExchange& exchange) {
     endpoint.give_call(call);
     co_return;
   }
-  const auto version = head.find("MCP-Protocol-Version");
-  const auto named = version ? find_revision(*version) : std::nullopt;
+  const auto named = headers.version ? find_revision(headers.version.value) : std::nullopt;
   const bool stateless =
       McpEndpoint::is_stateless_message(call.message()) || (named && is_stateless(*named));
-  const bool json = accepts(head, "application", "json");
-  const bool stream = accepts(head, "text", "event-stream");
+  const bool json = headers.accepts_json;
+  const bool stream = headers.accepts_events;
   if (stateless ? !json && !stream : !json || !stream) {
     respond_error(exchange, 406, call.id(),
                   {.code = rpc::kServerError,
                    .message = "Accept both application/json and text/event-stream."});
     endpoint.give_call(call);
   } else if (stateless) {
-    co_await serve_stateless(endpoint, exchange, call);
+    co_await serve_stateless(endpoint, exchange, headers, call);
   } else if (call.message().kind == RpcMessage::Kind::request && call.method() == "initialize" &&
-             !head.find("Mcp-Session-Id")) {
-    co_await initialize(endpoint, exchange, call);
+             !headers.session) {
+    co_await initialize(endpoint, exchange, headers, call);
   } else {
-    co_await serve_session(endpoint, exchange, call, *body);
+    co_await serve_session(endpoint, exchange, headers, call, *body);
   }
 }
 

@@ -7,10 +7,11 @@
 #include "core/task.h"
 #include "net/http_exchange.h"
 #include "protocol/mcp/mcp_endpoint.h"
+#include "protocol/mcp/mcp_headers.h"
 
 namespace ringcast {
 
-Task<void> serve_mcp_post(McpEndpoint& endpoint, HttpExchange& exchange);
+Task<void> serve_mcp_post(McpEndpoint& endpoint, HttpExchange& exchange, const McpHeaders& headers);
 
 // An error of JSON-RPC as the body; `allow` adds the header that 405 has.
 void respond_error(HttpExchange& exchange, int status, std::string_view id, const RpcError& error,
@@ -18,7 +19,7 @@ void respond_error(HttpExchange& exchange, int status, std::string_view id, cons
 
 // Who asks: one and the same for everybody who shows the same credentials, empty without any. What
 // belongs to one is not there for another.
-std::string principal_of(const RequestHead& head);
+std::string principal_of(const McpHeaders& headers);
 
 // The session of that id if it is this principal's.
 McpSession* find_own_session(McpEndpoint& home, std::string_view id, std::string_view principal);

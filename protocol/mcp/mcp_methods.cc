@@ -90,7 +90,7 @@ std::optional<RpcError> McpMethods::check(const McpCall& call) {
       fmt::format(R"({{"extensions":{{"{}":{{}}}}}})", mcp_meta::kTasks);
   if (call.method_.starts_with("tasks/") && !call.client_.tasks) return lacking(tasks);
   if (call.method_ != "tools/call") return std::nullopt;
-  const McpServer::Tool* const tool = call.endpoint_.server().find_tool(call.name_);
+  const McpServer::Tool* const tool = call.tool_;
   if (tool == nullptr) return std::nullopt;
   for (const std::string& need : tool->about.needs) {
     if (!call.client_.has(need)) return lacking(fmt::format(R"({{"{}":{{}}}})", need));
@@ -236,7 +236,7 @@ bool McpMethods::read_answers(McpCall& call) {
 }
 
 Task<void> McpMethods::call_tool(McpCall& call) {
-  const McpServer::Tool* const tool = call.endpoint_.server().find_tool(call.name_);
+  const McpServer::Tool* const tool = call.tool_;
   if (tool == nullptr) {
     invalid_params(call, fmt::format("There is no tool `{}`.", call.name_));
     co_return;

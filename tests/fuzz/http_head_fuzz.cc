@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/check.h"
+#include "net/head_cache.h"
 #include "net/head_referee.h"
 #include "net/http_head.h"
 
@@ -84,6 +85,32 @@ void check_round_trip(const RequestHead& head) {
   RINGCAST_CHECK(again.field_count() == head.field_count());
 }
 
+// A head that comes again is what it was, wherever it lies now.
+void check_again(std::string_view text, const RequestHead& head) {
+  static HeadCache cache;  // with what was kept before, as on a server
+  cache.keep(text, head);
+  const std::string input = std::string(text) + "behind";
+  if (text.size() > HeadCache::kMostBytes || head.field_count() > HeadCache::kMostFields) return;
+  RINGCAST_CHECK(cache.match(input) == text.size());
+  RINGCAST_CHECK(cache.match(std::string_view(input).substr(0, text.size() - 1)) == 0);
+  RINGCAST_CHECK(cache.match(input) == text.size());
+  const std::string_view place = std::string_view(input).substr(0, text.size());
+  RequestHead again;
+  cache.restore(place, again);
+  check_meaning(place, again);
+  RINGCAST_CHECK(again.method == head.method && again.method_text == head.method_text);
+  RINGCAST_CHECK(again.target == head.target && again.path == head.path);
+  RINGCAST_CHECK(again.query == head.query && again.host == head.host);
+  RINGCAST_CHECK(again.content_length == head.content_length && again.chunked == head.chunked);
+  RINGCAST_CHECK(again.keep_alive == head.keep_alive && again.version_minor == head.version_minor);
+  RINGCAST_CHECK(again.expect_continue == head.expect_continue);
+  RINGCAST_CHECK(again.field_count() == head.field_count());
+  for (std::size_t i = 0; i < head.field_count(); ++i) {
+    RINGCAST_CHECK(again.field(i).name == head.field(i).name);
+    RINGCAST_CHECK(again.field(i).value == head.field(i).value);
+  }
+}
+
 }  // namespace
 }  // namespace ringcast
 
@@ -114,5 +141,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   check_meaning(text, head);
   check_round_trip(head);
+  check_again(text, head);
   return 0;
 }
