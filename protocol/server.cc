@@ -13,6 +13,7 @@
 #include "core/runtime.h"
 #include "core/scope.h"
 #include "net/listener.h"
+#include "protocol/document_source.h"
 #include "protocol/event_tools.h"
 #include "protocol/log.h"
 #include "protocol/mcp/mcp_connection.h"
@@ -66,6 +67,7 @@ class Server {
   }
 
   Result<void> listen();
+  Result<void> open_library();
   void start_core(Reactor& reactor);
   void watch_signals(const sigset_t& signals);
   void tell_all(Message::Handler what, const std::shared_ptr<const Config>& config = {});
@@ -107,6 +109,17 @@ Result<void> Server::listen() {
   return {};
 }
 
+// What directories offer to MCP clients.
+Result<void> Server::open_library() {
+  const Config::Mcp& config = options_.config.mcp;
+  if (config.prompts.empty() && config.documents.empty()) return {};
+  auto library = DocumentLibrary::open(config.prompts, config.documents);
+  if (!library) return std::unexpected(std::move(library.error()));
+  state_.library = std::move(*library);
+  add_document_tools(state_.mcp_server, state_);
+  return {};
+}
+
 void Server::start_core(Reactor& reactor) {
   const std::size_t core = reactor.core();
   services_[core] = std::make_unique<Service>(reactor, state_);
@@ -115,6 +128,7 @@ void Server::start_core(Reactor& reactor) {
   if (core == 0) {
     for (const std::string& note : runtime_->notes()) log_warn("kernel", {{"note", note}});
     services_[core]->background().spawn(publish_metrics(services_[core].get()));
+    if (state_.library) attach_library(state_, reactor, services_[core]->background());
     if (options_.mcp_on_stdio) reactor.spawn(serve_stdio(services_[core].get()));
   }
   if (cores_started_.fetch_add(1) + 1 == runtime_->cores()) {
@@ -130,12 +144,14 @@ Task<void> Server::serve_stdio(Service* service) {
 }
 
 Result<void> Server::run() {
+  if (auto opened = open_library(); !opened) return opened;
   if (auto listening = listen(); !listening) return listening;
   sigset_t signals;
   sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  if (state_.library) state_.library->start();  // it inherits what signals are blocked
   std::thread watcher([this, signals] { watch_signals(signals); });
   const auto result =
       runtime_->run([this](Reactor& reactor) { start_core(reactor); },
@@ -247,7 +263,9 @@ Task<void> Server::drain_core(Server* self, std::size_t core) {
   co_await service.topic_resources().end();
   service.background().cancel();
   co_await service.background().join();
-  if (self->cores_drained_.fetch_add(1) + 1 == self->runtime_->cores()) self->runtime_->stop();
+  if (self->cores_drained_.fetch_add(1) + 1 < self->runtime_->cores()) co_return;
+  if (self->state_.library) self->state_.library->stop();
+  self->runtime_->stop();
 }
 
 }  // namespace

@@ -23,6 +23,7 @@
 
 namespace ringcast {
 
+class DocumentLibrary;
 class Service;
 
 // A file of the page at `/`, compiled into the program.
@@ -54,6 +55,7 @@ struct ServerState {
   std::vector<Service*> services;
   McpServer mcp_server;  // tools are registered before any core runs
   McpShared mcp;
+  std::shared_ptr<DocumentLibrary> library;  // null: no directories are offered
   std::vector<Page> pages;
   std::string version;
   std::int64_t started_ms = 0;               // since 1970

@@ -10,6 +10,7 @@
 #include "protocol/access.h"
 #include "protocol/agent_control.h"
 #include "protocol/cors.h"
+#include "protocol/document_source.h"
 #include "protocol/event_tools.h"
 #include "protocol/log.h"
 #include "protocol/mcp/mcp_connection.h"
@@ -79,6 +80,10 @@ Service::Service(Reactor& reactor, ServerState& state)
       copy_timer_(*this) {
   state_.services[reactor.core()] = this;
   mcp_->add_source(*topic_resources_);
+  if (state.library) {
+    documents_ = std::make_unique<DocumentSource>(*state.library);
+    mcp_->add_source(*documents_);
+  }
   if (shard_.topics() != nullptr) shard_.topics()->set_observer(control_.get());
   reactor_.timers().arm(copy_timer_, reactor_.now_ns() + kCopyEveryNs);
 }

@@ -18,6 +18,7 @@
 namespace ringcast {
 
 class AgentControl;
+class DocumentSource;
 class McpEndpoint;
 class Rooms;
 class TopicResources;
@@ -46,6 +47,7 @@ class Service final : public HttpHandler {
   AgentControl& control() { return *control_; }
   McpEndpoint& mcp() { return *mcp_; }
   TopicResources& topic_resources() { return *topic_resources_; }
+  DocumentSource* documents() { return documents_.get(); }  // null: no directories are offered
   // For a text that is made and given away at once.
   std::string& scratch() { return scratch_; }
   // Work that goes on beside the requests; cancelled and joined at the end of a drain.
@@ -89,6 +91,7 @@ class Service final : public HttpHandler {
   std::unique_ptr<AgentControl> control_;
   std::unique_ptr<McpEndpoint> mcp_;
   std::unique_ptr<TopicResources> topic_resources_;
+  std::unique_ptr<DocumentSource> documents_;
   WebSocketOptions mcp_websocket_;
   std::string scratch_;
   HttpServer http_;
