@@ -1,4 +1,4 @@
-"""Documents and prompts of directories for MCP clients: lists, reading, search, notices of changes."""
+"""Documents and prompts of directories for MCP clients: lists, reading, search, notices."""
 
 import base64
 import json
@@ -461,7 +461,10 @@ REVIEW = {
         {"name": "style"},
     ],
     "messages": [
-        {"role": "user", "content": "Review this {{language}} code{{ style }}: {{unknown}} {{{language}}}"},
+        {
+            "role": "user",
+            "content": "Review this {{language}} code{{ style }}: {{unknown}} {{{language}}}",
+        },
         {"role": "assistant", "content": {"type": "text", "text": "Which {{language}}?"}},
     ],
 }
@@ -581,7 +584,8 @@ def test_directories_of_the_same_name(tmp_path):
     one, other = tmp_path / "1" / "docs", tmp_path / "2" / "docs"
     one.mkdir(parents=True)
     other.mkdir(parents=True)
-    refused(tmp_path, f"mcp:\n  documents: [{one}, {other}]\n", "mcp.documents", str(one), str(other))
+    config = f"mcp:\n  documents: [{one}, {other}]\n"
+    refused(tmp_path, config, "mcp.documents", str(one), str(other))
 
 
 def refused(tmp_path, config, *words):
