@@ -9,6 +9,7 @@ import pytest
 
 import mcp_wire
 import npm_packages
+import ws_wire
 
 CLIENT = pathlib.Path(__file__).parent / "mcp_client.mjs"
 INSPECTOR = "@modelcontextprotocol/inspector/clients/launcher/build/index.js"
@@ -21,6 +22,10 @@ CLIENTS = {
     "v2 http": ("v2", "legacy", "http", "/mcp"),
     "v2 sse": ("v2", "legacy", "sse", "/sse"),
     "v2 modern http": ("v2", "modern", "http", "/mcp"),
+    "v1 websocket": ("v1", "legacy", "websocket", "/mcp"),
+    "v1 stdio": ("v1", "legacy", "stdio", None),
+    "v2 stdio": ("v2", "legacy", "stdio", None),
+    "v2 modern stdio": ("v2", "modern", "stdio", None),
 }
 FEATURES = (
     "connect greeting tools structured progress cancellation prompts resources completion "
@@ -38,8 +43,14 @@ def everything(tmp_path_factory):
 def outcome(request, everything):
     """What a client reports: the error, or None, of each feature."""
     sdk, era, transport, path = CLIENTS[request.param]
-    options = {"sdk": sdk, "era": era, "transport": transport, "url": everything.url(path)}
+    options = {"sdk": sdk, "era": era, "transport": transport}
     options["modules"] = str(npm_packages.MODULES)
+    if path is None:
+        options["command"] = [str(ws_wire.example("mcp_everything")), "--stdio"]
+    else:
+        options["url"] = everything.url(path)
+    if transport == "websocket":
+        options["url"] = options["url"].replace("http", "ws", 1)
     done = subprocess.run(
         [npm_packages.node(), CLIENT, json.dumps(options)],
         capture_output=True,

@@ -11,9 +11,11 @@ using namespace ringcast;
 
 int main(int argc, char** argv) {
   std::string address = "127.0.0.1:9000";
+  bool stdio = false;
   McpOptions options;
   CLI::App app("An MCP server with tools, prompts and resources of every kind.");
   app.add_option("ADDRESS", address)->capture_default_str();
+  app.add_flag("--stdio", stdio, "Serve standard input and output instead.");
   app.add_option("--session-timeout-ms", options.session_timeout_ms)->capture_default_str();
   app.add_option("--max-sessions", options.max_sessions)->capture_default_str();
   app.add_option("--max-message-bytes", options.max_message_bytes)->capture_default_str();
@@ -35,7 +37,8 @@ int main(int argc, char** argv) {
   everything::add_rounds(server);
   everything::add_task_tools(server);
   everything::add_documents(server);
-  const auto served = serve_mcp(address, server, options);
+  const auto served =
+      stdio ? serve_mcp_stdio(server, options) : serve_mcp(address, server, options);
   if (!served) fmt::print(stderr, "{}\n", served.error().message);
   return served ? 0 : 1;
 }
