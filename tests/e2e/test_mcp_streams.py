@@ -3,6 +3,7 @@ requests; and the transport of 2024-11-05."""
 
 import json
 import random
+import signal
 import threading
 import time
 
@@ -368,7 +369,10 @@ def test_a_lost_connection_cancels_a_stateless_call(everything, how):
 
 def test_ending_a_session_cancels_its_calls(session):
     before = waits(session.server)
-    thread = threading.Thread(target=lambda: session.post(call("wait", {"ms": 60_000})))
+    answers = []
+    thread = threading.Thread(
+        target=lambda: answers.append(session.post(call("wait", {"ms": 60_000}, id=1)))
+    )
     thread.start()
     wire.wait_for(lambda: waits(session.server)["running"] > before["running"], "the call to run")
     assert session.delete().status == 200
@@ -377,6 +381,35 @@ def test_ending_a_session_cancels_its_calls(session):
     )
     thread.join(wire.TIMEOUT_S)
     assert not thread.is_alive()
+    assert answers[0].status == 404 and answers[0].json()["error"]["code"] == -32001
+
+
+def test_ending_a_session_ends_its_streams(session):
+    streams = [session.post(call("count", {"to": 10**9}, token=n)) for n in range(3)]
+    for stream in streams:
+        assert stream.message()["params"]["progress"] == 1
+    assert session.delete().status == 200
+    for stream in streams:
+        assert all("result" not in one for one in stream.messages())
+        stream.close()
+
+
+def test_more_streams_at_once_than_are_kept(session):
+    """Their calls end before anybody reads them."""
+    session.ask("logging/setLevel", {"level": "debug"})
+    connections = [session.server.connect() for _ in range(60)]
+    session.server.signal(signal.SIGSTOP)
+    try:
+        for number, connection in enumerate(connections):
+            body = json.dumps(call("log_at", {"level": "info"}, id=number))
+            headers = [*session.headers, mcp_wire.JSON, mcp_wire.ACCEPT]
+            connection.send(wire.encode("POST", "/mcp", headers, body))
+    finally:
+        session.server.signal(signal.SIGCONT)
+    for number, connection in enumerate(connections):
+        with mcp_wire.answer(connection) as stream:
+            two = stream.messages()
+            assert two[0]["method"] == "notifications/message" and two[1]["id"] == number
 
 
 # --- slow readers ---
