@@ -1,6 +1,7 @@
 """MCP of `ringcast serve`: topics as tools and resources, WebSocket, standard input and output."""
 
 import json
+import pathlib
 import signal
 import subprocess
 import threading
@@ -391,6 +392,50 @@ def test_idle_sessions_expire(start):
     )
     time.sleep(1)
     assert session.post(mcp_wire.message("ping")).status == 404
+
+
+def anonymous_bytes(server):
+    lines = (pathlib.Path("/proc") / str(server.child.pid) / "smaps_rollup").read_text().split("\n")
+    return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous:")) * 1024
+
+
+def begin_sessions(port, count, at_once=200):
+    """Begins sessions over one connection, many requests at a time."""
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}}
+    body = mcp_wire.encode(mcp_wire.message("initialize", params, id=1))
+    request = wire.encode("POST", "/mcp", [mcp_wire.JSON, mcp_wire.ACCEPT], body)
+    with wire.Connection(port) as connection:
+        for _ in range(count // at_once):
+            connection.send(request * at_once)
+            for _ in range(at_once):
+                answered = connection.response()
+                assert answered.status == 200 and answered.get("Mcp-Session-Id")
+
+
+def figure(server, name):
+    text = wire.request(server.port, "GET", "/metrics").body.decode()
+    return float(next(line for line in text.splitlines() if line.startswith(name + " ")).split()[1])
+
+
+def test_memory_of_expired_sessions_comes_back(start):
+    server = start("cores: [0]\nmcp: {max_sessions: 100000, session_timeout_ms: 1s}\n")
+
+    def expired():
+        return figure(server, "ringcast_mcp_sessions") == 0
+
+    begin_sessions(server.port, 1000)
+    wire.wait_for(expired, "sessions to expire")
+    before = anonymous_bytes(server)
+    begin_sessions(server.port, 20_000)
+    during = anonymous_bytes(server)
+    wire.wait_for(expired, "sessions to expire")
+    assert figure(server, "ringcast_mcp_sessions_expired_total") == 21_000
+    if during - before > 16 << 20:
+        pytest.skip("this build's allocator gives nothing back (sanitizers)")
+    wire.wait_for(
+        lambda: anonymous_bytes(server) - before < max(4 << 20, (during - before) / 2),
+        "memory to come back",
+    )
 
 
 def test_a_drain_ends_streams_and_waits(start, topic):
