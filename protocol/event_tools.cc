@@ -316,8 +316,7 @@ std::string object_schema(std::string_view properties, std::string_view required
 constexpr std::string_view kTopic =
     R"("topic":{"type":"string","description":"The topic, such as jobs.42."})";
 constexpr std::string_view kTypes =
-    R"("types":{"type":"array","items":{"type":"string"},)"
-    R"("description":"Only events of these types."})";
+    R"("types":{"type":"array","items":{"type":"string"},"description":"Only these types."})";
 constexpr std::string_view kReads = R"({"readOnlyHint":true,"openWorldHint":false})";
 
 std::vector<EventTool> event_tools() {
