@@ -9,7 +9,6 @@
 #include <chrono>
 #include <unordered_map>
 
-#include "core/check.h"
 #include "core/utf8.h"
 #include "protocol/document_text.h"
 
@@ -23,6 +22,8 @@ constexpr double kFusion = 60;
 constexpr auto kMostTime = std::chrono::seconds(2);
 constexpr int kStepsBetweenLooks = 1'000;
 
+// The transaction never ends, since nobody else reads and nothing is to last: that spares FTS5 from
+// writing and merging a segment for every document.
 constexpr const char* kSchema = R"(
   PRAGMA journal_mode = OFF;
   PRAGMA temp_store = MEMORY;
@@ -33,6 +34,9 @@ constexpr const char* kSchema = R"(
     tokenize = 'unicode61 remove_diacritics 2');
   CREATE VIRTUAL TABLE trigrams USING fts5 (text, content = 'passages', content_rowid = 'id',
     tokenize = 'trigram');
+  INSERT INTO words (words, rank) VALUES ('hashsize', 4194304);
+  INSERT INTO trigrams (trigrams, rank) VALUES ('hashsize', 8388608);
+  BEGIN;
 )";
 
 std::string_view text_of(sqlite3_stmt* row, int column) {
@@ -240,9 +244,7 @@ bool DocumentIndex::put(std::string_view uri, std::string_view title, std::strin
                         const GoOn& go_on) {
   remove(uri);
   if (bytes_ + text.size() > max_bytes_) return false;
-  RINGCAST_CHECK(execute("BEGIN"));
   const bool whole = insert(uri, title, text, go_on);
-  RINGCAST_CHECK(execute("COMMIT"));
   if (!whole) remove(uri);
   return whole;
 }
@@ -273,12 +275,10 @@ void DocumentIndex::remove(std::string_view uri) {
     document = sqlite3_column_int64(find_document_.get(), 0);
     bytes_ -= static_cast<std::uint64_t>(sqlite3_column_int64(find_document_.get(), 1));
   }
-  execute("BEGIN");
   for (const Statement* const drop :
        {&drop_words_, &drop_trigrams_, &drop_passages_, &drop_document_}) {
     Use(drop->get()).with(document).run();
   }
-  RINGCAST_CHECK(execute("COMMIT"));
 }
 
 // `at_least` so many of the phrases have to be in a passage.

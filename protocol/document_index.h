@@ -32,8 +32,9 @@ struct SearchHit {
 
 class DocumentIndex {
  public:
-  // Errors: bad_search if this SQLite lacks what is needed.
-  static Result<DocumentIndex> open(std::uint64_t max_bytes = std::uint64_t{128} << 20);
+  // At most so much text; the index takes about six times its room. Errors: bad_search if this
+  // SQLite lacks what is needed.
+  static Result<DocumentIndex> open(std::uint64_t max_bytes = std::uint64_t{64} << 20);
 
   // Indexes a document, in the place of what there was under this URI. False: there is no room for
   // it, or `go_on` ended it, and nothing of it is found.
