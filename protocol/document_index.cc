@@ -309,6 +309,7 @@ std::vector<SearchHit> DocumentIndex::search(std::string_view query, std::size_t
   // A passage that shares less than a third with what is asked has it by chance.
   fuse(ranking(rank_trigrams_.get(), any_trigram, static_cast<int>((trigrams.size() + 2) / 3)));
   std::vector<std::pair<double, std::int64_t>> best;
+  best.reserve(scores.size());
   for (const auto& [id, score] : scores) best.emplace_back(-score, id);
   std::ranges::sort(best);
   if (best.size() > most) best.resize(most);
