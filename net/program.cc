@@ -5,8 +5,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "core/runtime.h"
@@ -17,10 +19,11 @@ namespace {
 
 constexpr std::int64_t kLookEveryNs = 5'000'000;
 
-// A core's server, and its end: a message starts it, a timer sees it through.
+// A core's server, and its end: a message starts it, a timer sees it through. The cores stop
+// together: as long as one has work, it may have some for the others.
 struct ServedCore : Message, Timer {
-  ServedCore(Reactor& on, std::unique_ptr<CoreServer> with)
-      : Message(end), Timer(look), reactor(on), server(std::move(with)) {}
+  ServedCore(Reactor& on, std::unique_ptr<CoreServer> with, std::atomic<std::size_t>& of_all)
+      : Message(end), Timer(look), reactor(on), server(std::move(with)), unfinished(of_all) {}
 
   static void end(Message& message) {
     auto& self = static_cast<ServedCore&>(message);
@@ -30,7 +33,8 @@ struct ServedCore : Message, Timer {
   }
   static void look(Timer& timer) {
     auto& self = static_cast<ServedCore&>(timer);
-    if (self.server->finished()) {
+    if (self.server->finished() && !std::exchange(self.counted, true)) --self.unfinished;
+    if (self.unfinished == 0) {
       self.reactor.stop();
       return;
     }
@@ -40,7 +44,9 @@ struct ServedCore : Message, Timer {
 
   Reactor& reactor;
   std::unique_ptr<CoreServer> server;
+  std::atomic<std::size_t>& unfinished;
   std::int64_t abort_at_ns = 0;
+  bool counted = false;
 };
 
 // SIGINT and SIGTERM of this process, as something a reactor can read. Made before there are other
@@ -109,6 +115,7 @@ Result<void> run_servers(const std::string& text, const MakeCoreServer& make) {
   auto runtime = Runtime::create({});
   if (!runtime) return std::unexpected(runtime.error());
   std::vector<std::unique_ptr<ServedCore>> cores((*runtime)->cores());
+  std::atomic<std::size_t> unfinished{cores.size()};
   EndSignal signal(cores);
   if (auto checked = signal.check(); !checked) return checked;
   auto listeners = open_listeners(*address, cores.size());
@@ -116,7 +123,8 @@ Result<void> run_servers(const std::string& text, const MakeCoreServer& make) {
   fmt::print(stderr, "listening on {}\n", address_text(*address));
   const auto begin = [&](Reactor& reactor) {
     const unsigned core = reactor.core();
-    cores[core] = std::make_unique<ServedCore>(reactor, make(reactor, (*listeners)[core]));
+    cores[core] =
+        std::make_unique<ServedCore>(reactor, make(reactor, (*listeners)[core]), unfinished);
     if (core == 0) signal.wait_on(reactor);
   };
   // While all reactors are there: what a server holds may have timers.

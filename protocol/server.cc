@@ -144,6 +144,7 @@ Task<void> Server::serve_stdio(Service* service) {
 }
 
 Result<void> Server::run() {
+  if (const auto& wrong = state_.mcp_server.error()) return std::unexpected(*wrong);
   if (auto opened = open_library(); !opened) return opened;
   if (auto listening = listen(); !listening) return listening;
   sigset_t signals;

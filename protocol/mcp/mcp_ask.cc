@@ -46,7 +46,10 @@ std::optional<McpAnswer> McpCall::answer_at_hand(std::string_view key) {
 
 Task<McpAnswer> McpCall::ask(std::string_view key, std::string_view method, std::string_view params,
                              bool supported) {
-  if (!supported) co_return McpAnswer(McpAnswer::State::unsupported);
+  if (!supported) {
+    lacking_ = method.substr(0, method.find('/'));
+    co_return McpAnswer(McpAnswer::State::unsupported);
+  }
   if (cancelled()) co_return McpAnswer(McpAnswer::State::ended);
   std::string request = request_json(method, params);
   if (task_ != nullptr) co_return co_await task_->ask(key, request);
@@ -72,8 +75,10 @@ Task<McpAnswer> McpCall::ask(std::string_view key, std::string_view method, std:
   notify(fmt::format(R"({{"jsonrpc":"2.0","id":{},{})", id, std::string_view(request).substr(1)));
   const auto patience_ns =
       static_cast<std::int64_t>(endpoint_.options().ask_timeout_ms) * 1'000'000;
-  co_return co_await McpSession::Asking(*session_, *scope_, id,
-                                        endpoint_.reactor().now_ns() + patience_ns);
+  McpAnswer answer = co_await McpSession::Asking(*session_, *scope_, id,
+                                                 endpoint_.reactor().now_ns() + patience_ns);
+  unanswered_ = unanswered_ || !answer;
+  co_return answer;
 }
 
 }  // namespace ringcast

@@ -127,6 +127,8 @@ void McpCall::reset() {
   state_parser_.reset();
   kept_.clear();
   kept_before_.clear();
+  lacking_ = {};
+  unanswered_ = false;
 }
 
 bool McpCall::has(std::string_view argument) const {

@@ -231,6 +231,7 @@ class McpCall : McpRunning {
   std::optional<McpAnswer> answer_at_hand(std::string_view key);
   void write_input_required();
   void write_filled();
+  void explain_silence();
   void write_members();
   void write_result();
   // What makes a request the same when it is asked again.
@@ -268,7 +269,6 @@ class McpCall : McpRunning {
   bool notices_only_ = false;   // the response does not go to the stream
   bool unwanted_ = false;       // the client cancelled it: no response
   bool closes_stream_ = false;  // when it is done
-  std::int64_t poll_retry_ms_ = -1;
 
   std::string items_;
   std::string structured_;
@@ -290,6 +290,8 @@ class McpCall : McpRunning {
   std::optional<simdjson::dom::object> earlier_;
   std::string kept_;
   std::string kept_before_;
+  std::string_view lacking_;  // a capability without which the client could not be asked
+  bool unanswered_ = false;   // the client was asked, in vain
 };
 
 }  // namespace ringcast

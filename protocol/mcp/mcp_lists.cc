@@ -249,7 +249,24 @@ void McpCall::write_members() {
   write_filled();
 }
 
+// A handler that could not ask and returned without a word: the client is told why.
+void McpCall::explain_silence() {
+  if (refusal_ || !asked_.empty() || !items_.empty() || !structured_.empty()) return;
+  if (lacking_.empty() && !unanswered_) return;
+  if (!lacking_.empty() && is_stateless(revision_)) {
+    refuse(rpc::kMissingCapability, "The client has not declared a capability that this needs.",
+           fmt::format(R"({{"requiredCapabilities":{{"{}":{{}}}}}})", lacking_));
+  } else if (method_ != "tools/call") {
+    refuse(rpc::kInvalidRequest, "The client was asked, and did not answer.");
+  } else if (lacking_.empty()) {
+    fail("The client was asked, and did not answer.");
+  } else {
+    fail(fmt::format("This needs a client that can be asked ({}).", lacking_));
+  }
+}
+
 void McpCall::write_result() {
+  explain_silence();
   output_.clear();
   if (refusal_) {
     append_rpc_error(output_, id_, *refusal_);

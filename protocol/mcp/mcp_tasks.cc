@@ -132,6 +132,7 @@ void McpTask::expire(Timer& timer) {
 void McpTask::finish(McpCall& call) {
   call_ = nullptr;
   if (ended()) return;
+  call.explain_silence();
   if (call.refusal_) {
     error_ = call.refusal_;
     set(Status::failed);
