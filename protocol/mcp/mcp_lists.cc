@@ -35,12 +35,15 @@ std::optional<std::size_t> page_begin(const RpcMessage& message) {
 
 // `"KEY":[…]` of the page that was asked for, and where the next begins.
 std::optional<std::string> page(const RpcMessage& message, std::string_view key,
-                                const std::vector<std::string_view>& list, std::size_t page_items) {
+                                const std::vector<std::string_view>& list, std::size_t page_items,
+                                bool may_shrink) {
   const auto begin = page_begin(message);
-  if (!begin || (*begin >= list.size() && *begin > 0)) return std::nullopt;
-  const std::size_t end = std::min(list.size(), *begin + page_items);
+  if (!begin || (*begin > 0 && *begin >= list.size() && !may_shrink)) return std::nullopt;
+  // What changes may have become shorter since the cursor was given.
+  const std::size_t first = std::min(*begin, list.size());
+  const std::size_t end = std::min(list.size(), first + page_items);
   std::string out = fmt::format(R"("{}":[{})", key,
-                                fmt::join(list.begin() + static_cast<std::ptrdiff_t>(*begin),
+                                fmt::join(list.begin() + static_cast<std::ptrdiff_t>(first),
                                           list.begin() + static_cast<std::ptrdiff_t>(end), ","));
   out += ']';
   if (end < list.size()) out += fmt::format(R"(,"nextCursor":"{}{}")", kCursorPrefix, end);
@@ -62,7 +65,8 @@ std::vector<std::string_view> all_of(const McpEndpoint& endpoint, const Register
 
 void answer_page(McpCall& call, const RpcMessage& message, std::string& body, std::string_view key,
                  const std::vector<std::string_view>& list) {
-  auto text = page(message, key, list, call.endpoint().options().page_items);
+  auto text = page(message, key, list, call.endpoint().options().page_items,
+                   !call.endpoint().sources().empty());
   if (text) {
     body = std::move(*text);
   } else {
