@@ -19,8 +19,6 @@
 //   Patterns mean what they mean in RE2: \s is ASCII, a dot is any character but a line feed.
 #pragma once
 
-#include <simdjson.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -28,6 +26,11 @@
 #include <string_view>
 
 #include "core/result.h"
+
+// Declared, not included: who only registers tools need not read all of simdjson.
+namespace simdjson::dom {
+class element;
+}
 
 namespace ringcast {
 

@@ -1,6 +1,7 @@
 // The official test suite of JSON Schema 2020-12, where Debian's package
 // libtest-json-schema-acceptance-perl puts it. Groups that need what is refused are skipped.
 #include <gtest/gtest.h>
+#include <simdjson.h>
 
 #include <algorithm>
 #include <array>
