@@ -11,8 +11,8 @@ import ws_wire
 from wire import assert_error, publish, subscribe
 from ws_client import Client
 
-FEATURES = ["sse-streaming", "websocket-streaming", "stream-compression", "real-time-analytics",
-            "stream-monitoring"]
+FEATURES = ["sse-streaming", "websocket-streaming", "mcp", "stream-compression",
+            "real-time-analytics", "stream-monitoring"]
 
 
 class Worker(threading.Thread):
