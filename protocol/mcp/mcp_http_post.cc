@@ -185,7 +185,7 @@ Posted refused(int status, const McpCall* call, int code, std::string message) {
 [[gnu::noinline]] Task<Posted> run_here(McpEndpoint& home, std::string_view session_id,
                                         McpSession& session, McpCall& call) {
   if (auto wrong = session.adopt(call)) {
-    Posted out{.status = 400, .error = std::move(*wrong), .id = std::string(call.id())};
+    Posted out{.status = 400, .error = std::move(wrong), .id = std::string(call.id())};
     home.give_call(call);
     co_return out;
   }

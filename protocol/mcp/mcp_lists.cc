@@ -55,6 +55,7 @@ template <class Registered>
 std::vector<std::string_view> all_of(const McpEndpoint& endpoint, const Registered& registered,
                                      std::span<const std::string> (McpSource::*more)() const) {
   std::vector<std::string_view> out;
+  out.reserve(registered.size());
   for (const auto& item : registered) out.push_back(item->json);
   for (const McpSource* const source : endpoint.sources()) {
     if (more == nullptr) break;
