@@ -476,3 +476,23 @@ def test_results_of_all_sizes(client):
     ).decode("utf-16")
     assert text_of(client.call("echo", text=odd)) == odd
     assert json.loads(json.dumps(odd)) == odd
+
+
+# --- a client that cannot be asked ---
+
+
+def test_a_tool_that_cannot_ask_names_the_capability(everything):
+    name = "test_input_required_result_elicitation"
+    client = Stateless(everything, {})
+    refused = client.post(client.request("tools/call", {"name": name, "arguments": {}}))
+    assert refused.status == 400
+    error = refused.json()["error"]
+    assert error["code"] == -32021
+    assert error["data"] == {"requiredCapabilities": {"elicitation": {}}}
+
+
+def test_a_tool_of_a_session_that_cannot_ask_fails_aloud(everything):
+    session = Session(everything, capabilities={})
+    reply = session.call("test_input_required_result_elicitation")
+    assert reply["result"]["isError"] is True
+    assert "elicitation" in text_of(reply)
