@@ -29,6 +29,13 @@ void member(std::string& out, std::string_view key, std::string_view text) {
   append_json_string(out, text);
 }
 
+void append_media(std::string& out, std::string_view type, std::string_view base64,
+                  std::string_view mime_type) {
+  out.append(R"({"type":")").append(type).append(R"(","data":")").append(base64).append("\",");
+  member(out, "mimeType", mime_type);
+  out += '}';
+}
+
 }  // namespace
 
 std::optional<McpLogLevel> find_log_level(std::string_view name) {
@@ -195,17 +202,13 @@ void McpCall::text(std::string_view text) {
 
 void McpCall::image(std::string_view base64, std::string_view mime_type) {
   begin_item();
-  items_.append(R"({"type":"image","data":")").append(base64).append("\",");
-  member(items_, "mimeType", mime_type);
-  items_ += '}';
+  append_media(items_, "image", base64, mime_type);
   end_item();
 }
 
 void McpCall::audio(std::string_view base64, std::string_view mime_type) {
   begin_item();
-  items_.append(R"({"type":"audio","data":")").append(base64).append("\",");
-  member(items_, "mimeType", mime_type);
-  items_ += '}';
+  append_media(items_, "audio", base64, mime_type);
   end_item();
 }
 
