@@ -53,6 +53,7 @@ struct Options {
   double warmup_seconds = 1;
   int cpu = 0;
   int drain_cpu = 1;
+  bool poll = false;  // the draining side never sleeps
   std::string json_path;
 };
 
@@ -164,7 +165,8 @@ class Drainer {
   void run() {
     std::size_t open = sockets_.size();
     while (open > 0) {
-      const int rc = io_uring_submit_and_wait(&ring_, 1);
+      const int rc = options_.poll ? io_uring_submit_and_get_events(&ring_)
+                                   : io_uring_submit_and_wait(&ring_, 1);
       if (rc < 0 && rc != -EINTR) die("drainer: io_uring_enter", -rc);
       const std::uint64_t now = clock_ns(CLOCK_MONOTONIC);
       unsigned head = 0;
@@ -451,10 +453,11 @@ void report(const Options& options, const Figures& figures, const Shared& shared
 
 constexpr std::string_view kUsage =
     R"(usage: floor [--subscribers N] [--size BYTES] [--rate BROADCASTS_PER_S] [--seconds S]
-             [--warmup S] [--cpu CORE] [--drain-cpu CORE] [--json FILE]
+             [--warmup S] [--cpu CORE] [--drain-cpu CORE] [--poll] [--json FILE]
 
 Sends the same bytes to N loopback connections from one io_uring, and nothing else: the cost a
 fan-out server cannot go below. Rate 0 (the default) is flat out. A core of -1 means: do not pin.
+With --poll the receiving side never sleeps, and no send has to wake it.
 )";
 
 double number(const char* text, double least, double most) {
@@ -469,7 +472,7 @@ double number(const char* text, double least, double most) {
 
 Options parse(int argc, char** argv) {
   Options options;
-  const std::array<option, 10> known{{{"subscribers", required_argument, nullptr, 'n'},
+  const std::array<option, 11> known{{{"subscribers", required_argument, nullptr, 'n'},
                                       {"size", required_argument, nullptr, 'b'},
                                       {"rate", required_argument, nullptr, 'r'},
                                       {"seconds", required_argument, nullptr, 's'},
@@ -477,6 +480,7 @@ Options parse(int argc, char** argv) {
                                       {"cpu", required_argument, nullptr, 'c'},
                                       {"drain-cpu", required_argument, nullptr, 'd'},
                                       {"json", required_argument, nullptr, 'j'},
+                                      {"poll", no_argument, nullptr, 'p'},
                                       {"help", no_argument, nullptr, 'h'},
                                       {nullptr, 0, nullptr, 0}}};
   for (int flag = 0; (flag = getopt_long(argc, argv, "h", known.data(), nullptr)) != -1;) {
@@ -504,6 +508,9 @@ Options parse(int argc, char** argv) {
         break;
       case 'j':
         options.json_path = optarg;
+        break;
+      case 'p':
+        options.poll = true;
         break;
       case 'h':
         std::fputs(kUsage.data(), stdout);

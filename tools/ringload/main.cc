@@ -181,6 +181,10 @@ void add_report_options(CLI::App& app, Options& options) {
       ->allow_extra_args(false)
       ->check(CLI::Range(1, 1 << 22));
   app.add_option("--cpu", options.cpu, "run on this core")->check(CLI::Range(0, 4095));
+  app.add_flag(
+      "--poll", options.poll,
+      "look for arrivals in a loop instead of sleeping: on loopback a server also pays for "
+      "waking its clients, as it would not over a network");
   app.add_option("--json", options.json_file, "write the result here as JSON (-: standard output)");
   app.add_flag("--strict", options.strict, "exit with 3 if anything was lost or doubled");
   app.add_flag("--quiet", options.quiet, "no progress, no report");

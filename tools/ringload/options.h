@@ -64,6 +64,7 @@ struct Options {
   std::vector<pid_t> server_pids;
   int cpu = -1;  // -1: wherever the system puts us
   std::string json_file;
+  bool poll = false;  // never sleep under load
   bool raise_backlog = false;
   bool quiet = false;
   bool strict = false;

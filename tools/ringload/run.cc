@@ -158,7 +158,9 @@ void Run::turn(std::int64_t until_ns) {
   if (due >= 0) wake = std::min(wake, due);
   const std::int64_t wait = wake - now;
   const bool exact = wake == due;
-  if (exact && wait <= kSpinNs) {
+  if (polling_) {
+    if (loop_->turn(0) == 0) waiting_cpu_ns_ += static_cast<std::uint64_t>(now_ns() - now);
+  } else if (exact && wait <= kSpinNs) {
     const std::uint64_t before = own_cpu_ns();
     if (loop_->turn(0) == 0) waiting_cpu_ns_ += own_cpu_ns() - before;
   } else {
@@ -180,6 +182,7 @@ Result<void> Run::load(Report& report) {
   const std::int64_t until = from + to_ns(options_.time_s);
   arrivals_.measure_from_ns = from;
   arrivals_.measure_until_ns = until;
+  polling_ = options_.poll;
   if (options_.mode != Mode::idle) pacer().start(start);
   turn_until(from);
   pacer().clear_latency();

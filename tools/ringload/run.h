@@ -71,7 +71,8 @@ class Run {
   bool progress_ = false;
   std::int64_t next_progress_ns_ = 0;
   std::uint64_t shown_delivered_ = 0;
-  std::uint64_t waiting_cpu_ns_ = 0;  // spent waiting for the clock in a loop
+  bool polling_ = false;
+  std::uint64_t waiting_cpu_ns_ = 0;  // spent waiting in a loop
 };
 
 }  // namespace ringcast::load
