@@ -162,7 +162,7 @@ constexpr auto kTable = std::to_array<ConfigKey>({
   {"mcp.max_sessions", "", kRestart, number<kMcp, &Config::Mcp::max_sessions>(1, 10'000'000),
    "Sessions on all cores together; one more is answered 503."},
   {"mcp.session_timeout_ms", "", kRestart,
-   time<kMcp, &Config::Mcp::session_timeout_ms>(100, 7 * 24 * kHour),
+   time<kMcp, &Config::Mcp::session_timeout_ms>(100, 168 * kHour),
    "After which a session that nobody uses ends."},
   {"mcp.max_message_bytes", "", kRestart,
    bytes<kMcp, &Config::Mcp::max_message_bytes>(kKiB, 256 * kMiB),

@@ -30,6 +30,8 @@ std::string_view method_of(McpChange change) {
       return "notifications/prompts/list_changed";
     case McpChange::resources:
       return "notifications/resources/list_changed";
+    case McpChange::task:
+      return "notifications/tasks";
     case McpChange::resource:
       break;
   }
@@ -37,11 +39,13 @@ std::string_view method_of(McpChange change) {
 }
 
 struct ChangeMessage : Message {
-  ChangeMessage(McpEndpoint& of, McpChange what, std::string_view which, Handler on_arrival)
-      : Message(on_arrival), endpoint(of), change(what), uri(which) {}
+  ChangeMessage(McpEndpoint& of, McpChange what, std::string_view which, std::string_view members,
+                Handler on_arrival)
+      : Message(on_arrival), endpoint(of), change(what), uri(which), task(members) {}
   McpEndpoint& endpoint;
   McpChange change;
   std::string uri;
+  std::string task;
 };
 
 }  // namespace
@@ -303,36 +307,44 @@ void McpEndpoint::sweep_ended() {
 
 // --- changes ---
 
-void McpEndpoint::announce(McpChange change, std::string_view uri) {
+void McpEndpoint::announce(McpChange change, std::string_view uri, std::string_view task) {
   const auto arrive = [](Message& message) {
     const std::unique_ptr<ChangeMessage> self(static_cast<ChangeMessage*>(&message));
-    self->endpoint.announce_here(self->change, self->uri);
+    self->endpoint.announce_here(self->change, self->uri, self->task);
   };
   for (const auto& slot : shared_.endpoints) {
     McpEndpoint* const endpoint = slot.load(std::memory_order_acquire);
     if (endpoint == nullptr) continue;
-    auto message = std::make_unique<ChangeMessage>(*endpoint, change, uri, arrive);
+    if (endpoint == this) {
+      announce_here(change, uri, task);
+      continue;
+    }
+    auto message = std::make_unique<ChangeMessage>(*endpoint, change, uri, task, arrive);
     reactor_.send_to(endpoint->reactor_, *message.release());
   }
 }
 
-void McpEndpoint::announce_here(McpChange change, std::string_view uri) {
+void McpEndpoint::announce_here(McpChange change, std::string_view uri, std::string_view task) {
   const auto notice = [&](std::string_view subscription) {
-    std::string json = fmt::format(R"({{"jsonrpc":"2.0","method":"{}")", method_of(change));
-    if (change == McpChange::resource || !subscription.empty()) json += R"(,"params":{)";
+    std::string params;
     if (!subscription.empty()) {
-      json += fmt::format(R"("_meta":{{"{}":{}}})", mcp_meta::kSubscription, subscription);
-      if (change == McpChange::resource) json += ',';
+      params = fmt::format(R"("_meta":{{"{}":{}}})", mcp_meta::kSubscription, subscription);
     }
-    if (change == McpChange::resource) {
-      json += "\"uri\":";
-      append_json_string(json, uri);
+    if (change == McpChange::resource || change == McpChange::task) {
+      if (!params.empty()) params += ',';
+      if (change == McpChange::task) {
+        params += task;
+      } else {
+        params += "\"uri\":";
+        append_json_string(params, uri);
+      }
     }
-    if (change == McpChange::resource || !subscription.empty()) json += '}';
-    return json + "}";
+    if (!params.empty()) params = fmt::format(R"(,"params":{{{}}})", params);
+    return fmt::format(R"({{"jsonrpc":"2.0","method":"{}"{}}})", method_of(change), params);
   };
   for (const auto& [id, session] : sessions_) {
     if (!session->initialized() || is_stateless(session->revision())) continue;
+    if (change == McpChange::task) continue;  // its task tells the session itself
     if (change == McpChange::resource && !session->subscribed(uri)) continue;
     // Nobody has to hear twice of what it has not looked at yet.
     const std::string text = notice({});
@@ -341,17 +353,31 @@ void McpEndpoint::announce_here(McpChange change, std::string_view uri) {
     counters.notifications.add();
   }
   listeners_.for_each([&](McpListener& listener) {
-    const bool wanted = change == McpChange::tools     ? listener.tools
-                        : change == McpChange::prompts ? listener.prompts
-                        : change == McpChange::resources
-                            ? listener.resources
-                            : std::ranges::find(listener.uris, uri) != listener.uris.end();
-    if (!wanted) return;
+    if (!listener.wants(change, uri)) return;
     const std::string text = notice(listener.id);
     if (listener.stream->has_unread(text)) return;
     listener.stream->push(text);
     counters.notifications.add();
   });
+}
+
+bool McpListener::wants(McpChange change, std::string_view name) const {
+  const auto has = [name](const std::vector<std::string>& names) {
+    return std::ranges::find(names, name) != names.end();
+  };
+  switch (change) {
+    case McpChange::tools:
+      return tools;
+    case McpChange::prompts:
+      return prompts;
+    case McpChange::resources:
+      return resources;
+    case McpChange::task:
+      return has(task_ids);
+    case McpChange::resource:
+      break;
+  }
+  return has(uris);
 }
 
 void McpEndpoint::subscribed(std::string_view uri, bool on) {
@@ -363,6 +389,7 @@ bool McpEndpoint::add_listener(McpListener& listener) {
   ++listening_;
   listeners_.push_back(listener);
   for (const std::string& uri : listener.uris) subscribed(uri, true);
+  if (!listener.task_ids.empty()) shared_.task_followers.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
 
@@ -370,6 +397,7 @@ void McpEndpoint::remove_listener(McpListener& listener) {
   listener.unlink();
   --listening_;
   for (const std::string& uri : listener.uris) subscribed(uri, false);
+  if (!listener.task_ids.empty()) shared_.task_followers.fetch_sub(1, std::memory_order_relaxed);
 }
 
 // --- the end ---

@@ -24,7 +24,7 @@
 namespace ringcast {
 
 // What may change, so that clients look again.
-enum class McpChange : std::uint8_t { tools, prompts, resources, resource };
+enum class McpChange : std::uint8_t { tools, prompts, resources, resource, task };
 
 class McpSource;
 class McpTasks;
@@ -37,6 +37,10 @@ struct McpListener : ListHook {
   bool prompts = false;
   bool resources = false;
   std::vector<std::string> uris;
+  std::vector<std::string> task_ids;
+
+  // `name`: the resource's URI, the task's id.
+  bool wants(McpChange change, std::string_view name) const;
 };
 
 class McpEndpoint {
@@ -96,9 +100,9 @@ class McpEndpoint {
   void subscribed(std::string_view uri, bool on);
 
   // Tells every client that wants to know, on every core.
-  void announce(McpChange change, std::string_view uri = {});
+  void announce(McpChange change, std::string_view uri = {}, std::string_view task = {});
   // The clients of this core.
-  void announce_here(McpChange change, std::string_view uri = {});
+  void announce_here(McpChange change, std::string_view uri = {}, std::string_view task = {});
   bool add_listener(McpListener& listener);  // false: too many
   void remove_listener(McpListener& listener);
 

@@ -1,4 +1,4 @@
-// The lists of MCP, page by page; the results around what a method wrote; change notices.
+// The lists of MCP, page by page; the results around what a method wrote.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -103,77 +103,6 @@ Task<void> McpMethods::list_templates(McpCall& call) {
   answer_page(call, call.message_, call.body_, "resourceTemplates",
               all_of(call.endpoint_, call.endpoint_.server().templates(), &McpSource::templates));
   co_return;
-}
-
-// --- change notices of the stateless revisions ---
-
-namespace {
-
-bool wants(const dom::object& wanted, std::string_view name) {
-  bool value = false;
-  return wanted[name].get_bool().get(value) == simdjson::SUCCESS && value;
-}
-
-std::string acknowledgement(const McpListener& listener) {
-  std::string honoured;
-  const auto add = [&](bool on, std::string_view name) {
-    if (on) honoured += fmt::format(R"({}"{}":true)", honoured.empty() ? "" : ",", name);
-  };
-  add(listener.tools, "toolsListChanged");
-  add(listener.prompts, "promptsListChanged");
-  add(listener.resources, "resourcesListChanged");
-  if (!listener.uris.empty()) {
-    honoured += honoured.empty() ? "" : ",";
-    honoured += R"("resourceSubscriptions":[)";
-    for (const std::string& uri : listener.uris) {
-      if (&uri != &listener.uris.front()) honoured += ',';
-      append_json_string(honoured, uri);
-    }
-    honoured += ']';
-  }
-  return fmt::format(
-      R"({{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":)"
-      R"({{"_meta":{{"{}":{}}},"notifications":{{{}}}}}}})",
-      mcp_meta::kSubscription, listener.id, honoured);
-}
-
-}  // namespace
-
-// Lasts until the client goes, cancels, or the server drains.
-Task<void> McpMethods::listen(McpCall& call) {
-  dom::object wanted;
-  if (call.message_.params["notifications"].get_object().get(wanted) != simdjson::SUCCESS) {
-    call.refuse(rpc::kInvalidParams, "`notifications` says what to listen for.");
-    co_return;
-  }
-  McpListener listener;
-  listener.id = call.id_;
-  listener.tools = wants(wanted, "toolsListChanged");
-  listener.prompts = wants(wanted, "promptsListChanged");
-  listener.resources = wants(wanted, "resourcesListChanged");
-  dom::array uris;
-  if (wanted["resourceSubscriptions"].get_array().get(uris) == simdjson::SUCCESS) {
-    for (const dom::element element : uris) {
-      std::string_view uri;
-      if (element.get_string().get(uri) != simdjson::SUCCESS) continue;
-      if (listener.uris.size() >= call.endpoint_.options().max_subscriptions) {
-        call.refuse(rpc::kInvalidParams, "These are more resources than one may follow at once.");
-        co_return;
-      }
-      listener.uris.emplace_back(uri);
-    }
-  }
-  if (call.endpoint_.draining() || !call.endpoint_.add_listener(listener)) {
-    call.refuse(rpc::kInternalError, "There are as many listeners as this server takes.");
-    co_return;
-  }
-  listener.stream = &call.stream();
-  call.notify(acknowledgement(listener));
-  constexpr auto kLong = std::chrono::hours(1);
-  while (co_await call.sleep(kLong)) {
-  }
-  call.endpoint_.remove_listener(listener);
-  call.body_ = fmt::format(R"("_meta":{{"{}":{}}})", mcp_meta::kSubscription, call.id_);
 }
 
 // --- results ---

@@ -33,6 +33,21 @@ void invalid_params(McpCall& call, std::string message, std::string data = {}) {
   call.refuse(rpc::kInvalidParams, std::move(message), std::move(data));
 }
 
+// Whether a subscriptions/listen asks for the status of tasks.
+bool follows_tasks(const McpCall& call) {
+  dom::object wanted;
+  dom::array ids;
+  return call.method() == "subscriptions/listen" && call.parameters() != nullptr &&
+         (*call.parameters())["notifications"].get_object().get(wanted) == simdjson::SUCCESS &&
+         wanted["taskIds"].get_array().get(ids) == simdjson::SUCCESS && ids.begin() != ids.end();
+}
+
+RpcError lacking(std::string_view capabilities) {
+  return {.code = rpc::kMissingCapability,
+          .message = "The client has not declared a capability that this needs.",
+          .data = fmt::format(R"({{"requiredCapabilities":{}}})", capabilities)};
+}
+
 // Parameters of this name, or an empty text.
 std::string_view parameter(const dom::object* params, std::string_view name) {
   std::string_view value;
@@ -80,23 +95,22 @@ std::optional<RpcError> McpMethods::check(const McpCall& call) {
   if (!knows(call.revision_, call.method_)) {
     return RpcError{.code = rpc::kMethodNotFound, .message = "There is no such method."};
   }
-  const auto lacking = [](std::string_view capabilities) {
-    return RpcError{.code = rpc::kMissingCapability,
-                    .message = "The client has not declared a capability that this needs.",
-                    .data = fmt::format(R"({{"requiredCapabilities":{}}})", capabilities)};
-  };
   if (!is_stateless(call.revision_)) return std::nullopt;
-  static const std::string tasks =
-      fmt::format(R"({{"extensions":{{"{}":{{}}}}}})", mcp_meta::kTasks);
-  if (call.method_.starts_with("tasks/") && !call.client_.tasks) return lacking(tasks);
+  if (!call.client_.tasks && (call.method_.starts_with("tasks/") || follows_tasks(call))) {
+    return lacking_tasks();
+  }
   if (call.method_ != "tools/call") return std::nullopt;
   const McpServer::Tool* const tool = call.tool_;
   if (tool == nullptr) return std::nullopt;
   for (const std::string& need : tool->about.needs) {
     if (!call.client_.has(need)) return lacking(fmt::format(R"({{"{}":{{}}}})", need));
   }
-  if (tool->about.tasks == McpTaskSupport::required && !call.client_.tasks) return lacking(tasks);
+  if (tool->about.tasks == McpTaskSupport::required && !call.client_.tasks) return lacking_tasks();
   return std::nullopt;
+}
+
+RpcError McpMethods::lacking_tasks() {
+  return lacking(fmt::format(R"({{"extensions":{{"{}":{{}}}}}})", mcp_meta::kTasks));
 }
 
 Task<void> McpMethods::serve(McpCall& call) {

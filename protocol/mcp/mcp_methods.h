@@ -8,6 +8,8 @@
 
 namespace ringcast {
 
+struct McpListener;
+
 class McpMethods {
  public:
   // Serves a call up to its result, or to its refusal.
@@ -41,7 +43,9 @@ class McpMethods {
   static Task<void> unsubscribe(McpCall& call);
   static Task<void> complete(McpCall& call);
   static Task<void> listen(McpCall& call);
+  static Task<void> tell_tasks(McpCall& call, const McpListener& listener);
 
+  static RpcError lacking_tasks();
   // A tool's handler on arguments that fit its schema.
   static Task<void> run_tool(McpCall& call, const McpServer::Tool& tool);
   // Reads inputResponses and requestState; false if the state is none of ours for this request.

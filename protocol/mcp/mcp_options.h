@@ -50,7 +50,8 @@ struct McpShared {
   const McpOptions options;
   std::vector<std::atomic<McpEndpoint*>> endpoints;
   std::atomic<std::uint32_t> sessions{0};
-  std::array<unsigned char, 32> key{};  // of request states
+  std::atomic<std::uint32_t> task_followers{0};  // listeners that follow tasks, on all cores
+  std::array<unsigned char, 32> key{};           // of request states
 };
 
 }  // namespace ringcast

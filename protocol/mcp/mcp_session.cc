@@ -76,6 +76,10 @@ void McpSession::cancel_calls() {
 void McpSession::close() {
   TimerWheel::disarm(*this);
   cancel_calls();
+  // Of tasks, whose calls are not the session's any more.
+  while (Asking* const asking = asking_.pop_front()) {
+    asking->settle(McpAnswer(McpAnswer::State::ended));
+  }
   if (!main_->finished()) main_->finish();
   for (const std::string& uri : std::exchange(subscriptions_, {})) home_.subscribed(uri, false);
 }

@@ -20,6 +20,7 @@ namespace dom = simdjson::dom;
 constexpr std::size_t kIdBytes = 16;
 constexpr std::uint64_t kPollIntervalMs = 500;
 constexpr std::int64_t kNsPerMs = 1'000'000;
+constexpr std::string_view kRelated = "io.modelcontextprotocol/related-task";
 
 constexpr std::string_view name_of(McpTask::Status status) {
   constexpr std::string_view kNames[] = {"working", "input_required", "completed", "failed",
@@ -35,43 +36,55 @@ std::string time_text(std::int64_t ms) {
 
 }  // namespace
 
-// What a task waits for from the client.
-struct McpTask::Question : QuestionHook, Cancellable {
+// What a task waits for from the client. Over a session it is a request of its own (2025-11-25),
+// otherwise an entry of `inputRequests`.
+struct McpTask::Question : QuestionHook {
   Question(McpTask& of, std::string_view which, std::string_view what)
-      : Cancellable(stop), task(of), key(which), request(what) {}
+      : task(&of), key(which), request(what) {}
 
-  bool await_ready() const { return task.call_->cancelled(); }
-  void await_suspend(std::coroutine_handle<> waiting) {
-    handle = waiting;
-    task.call_->scope().add(*this);
-    task.questions_.push_back(*this);
-    task.set(Status::input_required);
-  }
-  McpAnswer await_resume() { return std::move(answer); }
-
-  static void stop(Cancellable& waiting) {
-    static_cast<Question&>(waiting).settle(McpAnswer(McpAnswer::State::ended));
-  }
-  void settle(McpAnswer given) {
-    answer = std::move(given);
-    static_cast<QuestionHook&>(*this).unlink();
-    static_cast<Cancellable&>(*this).unlink();
-    if (task.questions_.empty() && !task.ended()) task.set(Status::working);
-    task.home_.reactor().ready(handle);
-  }
-
-  McpTask& task;
+  McpTask* task;  // null: it is no more
   std::string key;
   std::string request;
-  McpAnswer answer{McpAnswer::State::ended};
-  std::coroutine_handle<> handle;
+  std::uint32_t number = 0;
 };
 
-// Whoever waits for the result.
-class McpTask::Ended : ResultHook {
+class McpTask::Answer : Question, Cancellable {
  public:
-  explicit Ended(McpTask& task) : task_(task) {}
-  bool await_ready() const { return task_.ended(); }
+  Answer(McpTask& of, std::string_view which, std::string_view what)
+      : Question(of, which, what), Cancellable(stop) {}
+
+  bool await_ready() const { return task->call_->cancelled(); }
+  void await_suspend(std::coroutine_handle<> waiting) {
+    handle_ = waiting;
+    reactor_ = &task->home_.reactor();
+    task->call_->scope().add(*this);
+    task->pose(*this);
+  }
+  McpAnswer await_resume() { return std::move(answer_); }
+
+  static void settle(Question& question, McpAnswer given) {
+    auto& self = static_cast<Answer&>(question);
+    self.answer_ = std::move(given);
+    static_cast<Cancellable&>(self).unlink();
+    if (self.task != nullptr) self.task->settled(self);
+    self.reactor_->ready(self.handle_);
+  }
+
+ private:
+  static void stop(Cancellable& waiting) {
+    settle(static_cast<Answer&>(waiting), McpAnswer(McpAnswer::State::ended));
+  }
+
+  McpAnswer answer_{McpAnswer::State::ended};
+  std::coroutine_handle<> handle_;
+  Reactor* reactor_ = nullptr;
+};
+
+// Whoever waits for the result: woken when the task has ended, or asks something.
+class McpTask::Moved : ResultHook {
+ public:
+  Moved(McpTask& task, std::uint32_t seen) : task_(task), seen_(seen) {}
+  bool await_ready() const { return task_.ended() || task_.questions_posed_ != seen_; }
   void await_suspend(std::coroutine_handle<> handle) {
     handle_ = handle;
     task_.waiting_.push_back(*this);
@@ -81,8 +94,9 @@ class McpTask::Ended : ResultHook {
 
  private:
   friend class McpTask;
-  friend class List<Ended, ResultHook>;
+  friend class List<Moved, ResultHook>;
   McpTask& task_;
+  std::uint32_t seen_;
   std::coroutine_handle<> handle_;
   bool gone_ = false;
 };
@@ -103,10 +117,11 @@ McpTask::McpTask(McpEndpoint& home, McpCall& call, std::string id, std::uint64_t
 }
 
 McpTask::~McpTask() {
-  while (Ended* const waiting = waiting_.pop_front()) {
+  while (Moved* const waiting = waiting_.pop_front()) {
     waiting->gone_ = true;
     home_.reactor().ready(waiting->handle_);
   }
+  while (Question* const question = questions_.pop_front()) question->task = nullptr;
   if (call_ != nullptr) call_->task_ = nullptr;
 }
 
@@ -114,12 +129,70 @@ void McpTask::set(Status status) {
   if (ended()) return;
   status_ = status;
   updated_ms_ = home_.reactor().driver().wall_clock_ms();
-  if (!ended()) return;
-  while (Ended* const waiting = waiting_.pop_front()) home_.reactor().ready(waiting->handle_);
+  if (ended()) wake();
+  tell();
+}
+
+void McpTask::wake() {
+  while (Moved* const waiting = waiting_.pop_front()) home_.reactor().ready(waiting->handle_);
+}
+
+// Whoever follows it hears of its status.
+void McpTask::tell() {
+  if (stateless_) {
+    if (home_.shared().task_followers.load(std::memory_order_relaxed) > 0) {
+      home_.announce(McpChange::task, id_, detailed());
+    }
+    return;
+  }
+  if (McpSession* const session = home_.find_session(session_)) {
+    session->main().push(
+        fmt::format(R"({{"jsonrpc":"2.0","method":"notifications/tasks/status","params":{{{}}}}})",
+                    json(false)));
+    home_.counters.notifications.add();
+  }
+}
+
+void McpTask::pose(Question& question) {
+  question.number = ++questions_posed_;
+  questions_.push_back(question);
+  set(Status::input_required);
+  wake();
+}
+
+void McpTask::settled(Question& question) {
+  static_cast<QuestionHook&>(question).unlink();
+  question.task = nullptr;
+  if (questions_.empty()) set(Status::working);
 }
 
 Task<McpAnswer> McpTask::ask(std::string_view key, std::string_view request) {
-  co_return co_await Question(*this, key, request);
+  if (stateless_) co_return co_await Answer(*this, key, request);
+  co_return co_await ask_session(request);
+}
+
+// The request goes out with the answer to tasks/result, for which the client is told to ask.
+Task<McpAnswer> McpTask::ask_session(std::string_view request) {
+  McpSession* const session = home_.find_session(session_);
+  if (session == nullptr || call_->cancelled()) co_return McpAnswer(McpAnswer::State::ended);
+  const std::string id = session->next_ask_id();
+  const std::string related = fmt::format(R"("_meta":{{"{}":{{"taskId":"{}"}}}})", kRelated, id_);
+  constexpr std::string_view kParams = "\"params\":{";
+  std::string text = fmt::format(R"({{"jsonrpc":"2.0","id":{},{})", id, request.substr(1));
+  if (const std::size_t at = text.find(kParams); at != std::string::npos) {
+    const std::size_t begin = at + kParams.size();
+    text.insert(begin, related + (text[begin] == '}' ? "" : ","));
+  } else {
+    text.insert(text.size() - 1, fmt::format(R"(,"params":{{{}}})", related));
+  }
+  Question question(*this, {}, text);
+  pose(question);
+  const std::int64_t until_ns =
+      home_.reactor().now_ns() + static_cast<std::int64_t>(ttl_ms_) * kNsPerMs;
+  McpAnswer answer = co_await McpSession::Asking(*session, call_->scope(), id, until_ns);
+  // The task may have gone meanwhile, and taken itself out of the question.
+  if (question.task != nullptr) question.task->settled(question);
+  co_return answer;
 }
 
 void McpTask::expire(Timer& timer) {
@@ -150,6 +223,28 @@ std::string McpTask::json(bool stateless) const {
       R"("taskId":"{}","status":"{}","createdAt":"{}","lastUpdatedAt":"{}","{}":{},"{}":{})", id_,
       name_of(status_), time_text(created_ms_), time_text(updated_ms_), stateless ? "ttlMs" : "ttl",
       ttl_ms_, stateless ? "pollIntervalMs" : "pollInterval", kPollIntervalMs);
+}
+
+std::string McpTask::detailed() {
+  std::string members = json(true);
+  if (status_ == Status::completed) {
+    members += R"(,"result":{)" + result_ + "}";
+  } else if (status_ == Status::failed && error_) {
+    members += fmt::format(R"(,"error":{{"code":{},"message":)", error_->code);
+    append_json_string(members, error_->message);
+    members += '}';
+  } else if (status_ == Status::input_required) {
+    members += R"(,"inputRequests":{)";
+    bool first = true;
+    questions_.for_each([&](const Question& question) {
+      members += first ? "" : ",";
+      first = false;
+      append_json_string(members, question.key);
+      members.append(":").append(question.request);
+    });
+    members += '}';
+  }
+  return members;
 }
 
 // --- making tasks ---
@@ -229,6 +324,7 @@ struct McpTasks::Request {
   std::string_view principal;
   std::string_view session;
   bool stateless;
+  McpCall& call;               // touched here only if it is this core's, as a session's are
   const dom::object* answers;  // null: none
 };
 
@@ -255,6 +351,28 @@ McpTask* McpTasks::find(const Request& request) {
   return own ? &task : nullptr;
 }
 
+McpTasks::Request McpTasks::request_of(McpCall& call, std::string_view id) {
+  const bool stateless = is_stateless(call.revision_);
+  return {.id = id,
+          .principal = call.principal_,
+          .session = stateless || call.session_ == nullptr ? std::string_view()
+                                                           : std::string_view(call.session_->id()),
+          .stateless = stateless,
+          .call = call,
+          .answers = nullptr};
+}
+
+Task<std::optional<std::string>> McpTasks::look(McpCall& call, std::string_view id) {
+  McpEndpoint* const home = call.endpoint_.home_of(id);
+  if (home == nullptr) co_return std::nullopt;
+  const Request request = request_of(call, id);
+  Reply reply =
+      co_await on_core<Reply>(call.endpoint_.reactor(), home->reactor(),
+                              [home, &request] { return get_here(&home->tasks(), &request); });
+  if (reply.error) co_return std::nullopt;
+  co_return std::move(reply.members);
+}
+
 Task<void> McpTasks::at_home(McpCall& call, Serve serve) {
   std::string_view id;
   if (!call.message_.has_params ||
@@ -270,13 +388,8 @@ Task<void> McpTasks::at_home(McpCall& call, Serve serve) {
   dom::object answers;
   const bool any =
       call.message_.params["inputResponses"].get_object().get(answers) == simdjson::SUCCESS;
-  const Request request{.id = id,
-                        .principal = call.principal_,
-                        .session = is_stateless(call.revision_) || call.session_ == nullptr
-                                       ? std::string_view()
-                                       : std::string_view(call.session_->id()),
-                        .stateless = is_stateless(call.revision_),
-                        .answers = any ? &answers : nullptr};
+  Request request = request_of(call, id);
+  request.answers = any ? &answers : nullptr;
   Reply reply =
       co_await on_core<Reply>(call.endpoint_.reactor(), home->reactor(),
                               [home, serve, &request] { return serve(&home->tasks(), &request); });
@@ -292,26 +405,8 @@ Task<void> McpTasks::result(McpCall& call) { return at_home(call, result_here); 
 Task<McpTasks::Reply> McpTasks::get_here(McpTasks* self, const Request* request) {
   McpTask* const task = self->find(*request);
   if (task == nullptr) co_return Reply{.members = {}, .error = unknown_task()};
-  std::string members = task->json(request->stateless);
-  if (!request->stateless) co_return Reply{.members = std::move(members), .error = {}};
-  if (task->status_ == McpTask::Status::completed) {
-    members += R"(,"result":{)" + task->result_ + "}";
-  } else if (task->status_ == McpTask::Status::failed && task->error_) {
-    members += fmt::format(R"(,"error":{{"code":{},"message":)", task->error_->code);
-    append_json_string(members, task->error_->message);
-    members += '}';
-  } else if (task->status_ == McpTask::Status::input_required) {
-    members += R"(,"inputRequests":{)";
-    bool first = true;
-    task->questions_.for_each([&](const McpTask::Question& question) {
-      members += first ? "" : ",";
-      first = false;
-      append_json_string(members, question.key);
-      members.append(":").append(question.request);
-    });
-    members += '}';
-  }
-  co_return Reply{.members = std::move(members), .error = {}};
+  co_return Reply{.members = request->stateless ? task->detailed() : task->json(false),
+                  .error = {}};
 }
 
 Task<McpTasks::Reply> McpTasks::update_here(McpTasks* self, const Request* request) {
@@ -328,7 +423,9 @@ Task<McpTasks::Reply> McpTasks::update_here(McpTasks* self, const Request* reque
     task->questions_.for_each([&](McpTask::Question& question) {
       if (question.key == field.key) found = &question;
     });
-    if (found != nullptr) found->settle(McpAnswer(std::string(simdjson::minify(field.value))));
+    if (found != nullptr) {
+      McpTask::Answer::settle(*found, McpAnswer(std::string(simdjson::minify(field.value))));
+    }
   }
   co_return Reply{};
 }
@@ -348,17 +445,24 @@ Task<McpTasks::Reply> McpTasks::cancel_here(McpTasks* self, const Request* reque
 
 Task<McpTasks::Reply> McpTasks::result_here(McpTasks* self, const Request* request) {
   McpTask* const task = self->find(*request);
-  if (task == nullptr || !co_await McpTask::Ended(*task)) {
-    co_return Reply{.members = {}, .error = unknown_task()};
+  std::uint32_t seen = 0;
+  while (task != nullptr && !task->ended()) {
+    task->questions_.for_each([&](const McpTask::Question& question) {
+      if (question.number > seen) request->call.notify(question.request);
+    });
+    seen = task->questions_posed_;
+    if (!co_await McpTask::Moved(*task, seen)) {
+      co_return Reply{.members = {}, .error = unknown_task()};
+    }
   }
+  if (task == nullptr) co_return Reply{.members = {}, .error = unknown_task()};
   if (task->error_) co_return Reply{.members = {}, .error = task->error_};
   if (task->status_ == McpTask::Status::cancelled) {
     co_return Reply{.members = {},
                     .error = RpcError{.code = rpc::kServerError, .message = "It was cancelled."}};
   }
-  co_return Reply{.members = fmt::format(
-                      R"({},"_meta":{{"io.modelcontextprotocol/related-task":{{"taskId":"{}"}}}})",
-                      task->result_, task->id()),
+  co_return Reply{.members = fmt::format(R"({},"_meta":{{"{}":{{"taskId":"{}"}}}})", task->result_,
+                                         kRelated, task->id()),
                   .error = {}};
 }
 

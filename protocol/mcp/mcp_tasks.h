@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -30,21 +31,30 @@ class McpTask : Timer {
   Status status() const { return status_; }
   bool ended() const { return status_ >= Status::completed; }
 
-  // Asks the client: waits until it has answered this key.
+  // Asks the client: waits until it has answered this key. `request` is what a request to the
+  // client says, without `jsonrpc` and `id`.
   Task<McpAnswer> ask(std::string_view key, std::string_view request);
 
  private:
   friend class McpTasks;
   struct Question;
+  class Answer;
   struct QuestionHook : ListHook {};
   struct ResultHook : ListHook {};
-  class Ended;
+  class Moved;
 
+  Task<McpAnswer> ask_session(std::string_view request);
+  void pose(Question& question);
+  void settled(Question& question);
   void set(Status status);
+  void wake();
+  void tell();
   void finish(McpCall& call);
   static void expire(Timer& timer);
   // The members of a task's description.
   std::string json(bool stateless) const;
+  // And what goes with its status (2026-07-28).
+  std::string detailed();
 
   McpEndpoint& home_;
   McpCall* call_;  // until its handler has returned
@@ -59,7 +69,8 @@ class McpTask : Timer {
   std::string result_;  // members of the result
   std::optional<RpcError> error_;
   List<Question, QuestionHook> questions_;
-  List<Ended, ResultHook> waiting_;
+  std::uint32_t questions_posed_ = 0;
+  List<Moved, ResultHook> waiting_;
 };
 
 class McpTasks {
@@ -79,6 +90,8 @@ class McpTasks {
   static Task<void> cancel(McpCall& call);
   static Task<void> result(McpCall& call);
   static Task<void> list(McpCall& call);
+  // What tasks/get says of a task, if there is one and it is the caller's (2026-07-28).
+  static Task<std::optional<std::string>> look(McpCall& call, std::string_view id);
 
  private:
   friend class McpTask;
@@ -86,6 +99,7 @@ class McpTasks {
   struct Reply;
   using Serve = Task<Reply> (*)(McpTasks*, const Request*);
 
+  static Request request_of(McpCall& call, std::string_view id);
   static Task<void> at_home(McpCall& call, Serve serve);
   static Task<Reply> get_here(McpTasks* self, const Request* request);
   static Task<Reply> update_here(McpTasks* self, const Request* request);

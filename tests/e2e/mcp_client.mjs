@@ -238,6 +238,11 @@ async function tasksV1() {
   }
   assert.equal(seen[0], 'taskCreated');
   assert.equal(seen.at(-1), 'result');
+  const asking = { name: 'confirm_delete', arguments: { filename: 'f.txt' } };
+  for await (const message of tasks.callToolStream(asking, undefined, { task: {} })) {
+    if (message.type === 'error') throw message.error;
+    if (message.type === 'result') assert.match(textOf(message.result), /^f.txt is (deleted|kept)/);
+  }
   assert.ok((await tasks.listTasks()).tasks.some((task) => task.status === 'completed'));
   let id = null;
   const slow = { name: 'slow_compute', arguments: { seconds: 60 } };

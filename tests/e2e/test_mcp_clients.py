@@ -69,10 +69,9 @@ def test_client(outcome, feature):
     assert outcome[feature] is None, outcome[feature]
 
 
-def inspect(url, transport, *arguments):
+def inspect(target, *arguments):
     """One run of the inspector; what it printed, as JSON."""
-    command = [npm_packages.node(), npm_packages.MODULES / INSPECTOR, "--cli", url]
-    command += ["--transport", transport, *arguments]
+    command = [npm_packages.node(), npm_packages.MODULES / INSPECTOR, "--cli", *target, *arguments]
     done = subprocess.run(
         [str(part) for part in command],
         capture_output=True,
@@ -84,16 +83,26 @@ def inspect(url, transport, *arguments):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("transport, path", [("http", "/mcp"), ("sse", "/sse")])
-def test_inspector(everything, transport, path):
-    url = everything.url(path)
-    tools = inspect(url, transport, "--method", "tools/list")["tools"]
-    assert len(tools) > 30
-    call = ("--method", "tools/call", "--tool-name", "echo", "--tool-arg", "text=hello")
-    assert inspect(url, transport, *call)["content"][0]["text"] == "hello"
-    resources = inspect(url, transport, "--method", "resources/list")["resources"]
-    assert len(resources) == 3
-    read = ("--method", "resources/read", "--uri", "test://static-text")
-    assert inspect(url, transport, *read)["contents"][0]["text"].startswith("This is")
-    prompt = ("--method", "prompts/get", "--prompt-name", "test_simple_prompt")
-    assert inspect(url, transport, *prompt)["messages"][0]["role"] == "user"
+@pytest.mark.parametrize("transport", ["http", "sse", "stdio"])
+def test_inspector(everything, transport):
+    """Every method it has."""
+    if transport == "stdio":
+        target = (ws_wire.example("mcp_everything"), "--stdio")
+    else:
+        path = {"http": "/mcp", "sse": "/sse"}[transport]
+        target = (everything.url(path), "--transport", transport)
+
+    def ask(method, *arguments):
+        return inspect(target, "--method", method, *arguments)
+
+    assert len(ask("tools/list")["tools"]) > 30
+    echo = ask("tools/call", "--tool-name", "echo", "--tool-arg", "text=hello")
+    assert echo["content"][0]["text"] == "hello"
+    assert len(ask("resources/list")["resources"]) == 3
+    read = ask("resources/read", "--uri", "test://static-text")
+    assert read["contents"][0]["text"].startswith("This is")
+    assert ask("resources/templates/list")["resourceTemplates"]
+    assert ask("prompts/list")["prompts"]
+    prompt = ask("prompts/get", "--prompt-name", "test_simple_prompt")
+    assert prompt["messages"][0]["role"] == "user"
+    assert ask("logging/setLevel", "--log-level", "debug") == {}

@@ -419,6 +419,56 @@ def test_a_task_that_asks(client):
     assert sorted(texts) == ["first is Ada.", "second is Ada."]
 
 
+def follow(client, *ids):
+    wanted = {"notifications": {"taskIds": list(ids)}}
+    return client.post(client.request("subscriptions/listen", wanted, id="follow"))
+
+
+def status_of(notice):
+    assert notice["method"] == "notifications/tasks"
+    assert notice["params"]["_meta"] == {META + "subscriptionId": "follow"}
+    return notice["params"]["status"]
+
+
+def test_following_a_task(client):
+    for _ in range(4):  # on whichever core
+        made = client.call("multi_input")["result"]["taskId"]
+        with follow(client, made, "x", "0" * 32 + ".0") as stream:
+            assert stream.message()["params"]["notifications"] == {"taskIds": [made]}
+            asked = stream.until(lambda one: len(one["params"].get("inputRequests", ())) == 2)
+            assert {status_of(one) for one in asked} <= {"working", "input_required"}
+            answer = {"action": "accept", "content": {"name": "Ada"}}
+            answers = {"first": answer, "second": answer}
+            client.ask("tasks/update", {"taskId": made, "inputResponses": answers})
+            last = stream.until(lambda one: status_of(one) == "completed")[-1]["params"]
+        known = client.ask("tasks/get", {"taskId": made})["result"]
+        for of in (last, known):
+            del of["_meta"]
+        assert last == {key: known[key] for key in known if key != "resultType"}
+        assert len(last["result"]["content"]) == 2
+
+
+def test_following_a_task_that_has_ended(client):
+    made = client.call("protocol_error_job")["result"]["taskId"]
+    poll(client, made, "failed")
+    with follow(client, made) as stream:
+        assert stream.message()["method"] == "notifications/subscriptions/acknowledged"
+        told = stream.message()
+        assert status_of(told) == "failed" and told["params"]["error"]["code"] == -32603
+
+
+def test_following_tasks_of_others(everything, client):
+    made = client.call("slow_compute", seconds=60)["result"]["taskId"]
+    with follow(Stateless(everything, ALL, authorization="Bearer other"), made) as stream:
+        assert stream.message()["params"]["notifications"] == {}
+    error = error_of(follow(Stateless(everything), made), 400, -32021, "follow")
+    assert error["data"] == {"requiredCapabilities": {"extensions": {TASKS: {}}}}
+    with follow(client, made) as stream:
+        stream.message()
+        client.ask("tasks/cancel", {"taskId": made})
+        assert status_of(stream.until(lambda one: status_of(one) != "working")[-1]) == "cancelled"
+
+
 def test_tasks_of_others_and_of_nobody(everything, client):
     made = client.call("slow_compute", seconds=60)["result"]["taskId"]
     other = Stateless(everything, ALL, authorization="Bearer other")

@@ -276,6 +276,71 @@ def test_elicitation(session):
         assert "action=decline" in text_of(stream.reply())
 
 
+def task_of(session, name, **arguments):
+    params = {"name": name, "arguments": arguments, "task": {"ttl": 60_000}}
+    return session.ask("tools/call", params)["result"]["task"]["taskId"]
+
+
+def result_of(session, task):
+    return session.post(message("tasks/result", {"taskId": task}))
+
+
+def related(one):
+    return one["params"]["_meta"]["io.modelcontextprotocol/related-task"]["taskId"]
+
+
+def test_a_task_asks_where_its_result_is_asked_for(session):
+    answer = {"action": "accept", "content": {"name": "Ada"}}
+    with session.get() as notices:
+        task = task_of(session, "multi_input")
+        told = notices.message()
+        assert told["method"] == "notifications/tasks/status"
+        assert told["params"]["taskId"] == task and told["params"]["status"] == "input_required"
+        with result_of(session, task) as stream, result_of(session, task) as another:
+            asked = [stream.message() for _ in range(2)]
+            assert [one["method"] for one in asked] == ["elicitation/create"] * 2
+            assert [related(one) for one in asked] == [task] * 2
+            assert [another.message() for _ in range(2)] == asked
+            assert session.ask("tasks/get", {"taskId": task})["result"]["status"] == (
+                "input_required"
+            )
+            for one in asked:
+                assert session.post(response_to(one, answer)).status == 202
+            replies = [stream.reply(), another.reply()]
+        for reply in replies:
+            texts = [one["text"] for one in reply["result"]["content"]]
+            assert sorted(texts) == ["first is Ada.", "second is Ada."]
+        states = [told["params"]["status"]]
+        while states[-1] != "completed":
+            states.append(notices.message()["params"]["status"])
+        assert "working" in states
+
+
+def test_a_task_asks_after_its_result_is_asked_for(session):
+    """One question after the other, the second while the client waits already."""
+    task = task_of(session, "confirm_delete", filename="f.txt")
+    with result_of(session, task) as stream:
+        asked = stream.message()
+        assert asked["params"]["message"] == "Delete f.txt?" and related(asked) == task
+        answer = {"action": "accept", "content": {"confirm": True}}
+        session.post(response_to(asked, answer))
+        assert text_of(stream.reply()) == "f.txt is deleted."
+
+
+@pytest.mark.parametrize("how", ["cancelled", "session ended"])
+def test_a_task_that_asks_and_ends(session, how):
+    task = task_of(session, "confirm_delete", filename="f.txt")
+    with result_of(session, task) as stream:
+        assert related(stream.message()) == task
+        if how == "cancelled":
+            assert session.ask("tasks/cancel", {"taskId": task})["result"]["status"] == "cancelled"
+            assert "error" in stream.reply()
+        else:
+            assert session.delete().status == 200
+            assert all("result" not in one for one in stream.messages())
+    assert Session(session.server).ask("tasks/get", {"taskId": task})["error"]["code"] == -32602
+
+
 def test_clients_that_answer_with_an_error_or_to_another(session):
     with session.post(call("test_roots")) as stream:
         asked = stream.message()

@@ -92,9 +92,10 @@ Task<void> round_prompt(McpCall& call) {
 }  // namespace
 
 void add_rounds(McpServer& server) {
-  const auto tool = [&server](std::string name, std::string description, McpHandler handler) {
-    server.tool({.name = "test_input_required_result_" + name, .description = description},
-                std::move(handler));
+  const auto tool = [&server](const char* name, const char* description, McpHandler handler) {
+    server.tool(
+        {.name = std::string("test_input_required_result_") + name, .description = description},
+        std::move(handler));
   };
   tool("elicitation", "Asks the user for a name.", round_elicitation);
   tool("sampling", "Asks the client's model.", round_sampling);
