@@ -156,7 +156,9 @@ Task<HttpResult<std::string_view>> HttpExchange::next_piece() {
 
 Task<HttpResult<std::string_view>> HttpExchange::body(std::uint64_t most_bytes) {
   if (!head_.chunked && remaining_ > most_bytes) {
-    if (continue_due_) close_ = true;
+    // More than is read to its end (HttpConnection::discard): the client is told so.
+    const bool kept = remaining_ <= connection_.server_.limits_.max_discarded_bytes;
+    if (continue_due_ || !kept) close_ = true;
     co_return std::unexpected(kTooLarge);
   }
   if (!head_.chunked && remaining_ == connection_.in_.size() && piece_ == 0) {

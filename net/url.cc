@@ -91,6 +91,17 @@ bool Query::next() {
   return false;
 }
 
+std::string_view raw_parameter(std::string_view raw, std::string_view key) {
+  while (!raw.empty()) {
+    const std::string_view pair = raw.substr(0, raw.find('&'));
+    raw.remove_prefix(std::min(pair.size() + 1, raw.size()));
+    if (pair.starts_with(key) && pair.size() > key.size() && pair[key.size()] == '=') {
+      return pair.substr(key.size() + 1);
+    }
+  }
+  return {};
+}
+
 std::optional<std::string> query_value(std::string_view raw, std::string_view key) {
   std::string scratch(raw.size() + 1, '\0');
   Query query(raw, scratch);

@@ -58,6 +58,9 @@ class Query {
   HttpError error_;
 };
 
+// The value of one parameter as it is written: the first of that name; empty if there is none.
+std::string_view raw_parameter(std::string_view raw, std::string_view key);
+
 // The value of one parameter, decoded: the first of that name.
 std::optional<std::string> query_value(std::string_view raw, std::string_view key);
 

@@ -98,6 +98,7 @@ struct Config {
     std::vector<std::string> hosts;      // beside the loopback's; `*` = any
     std::vector<std::string> prompts;    // directories
     std::vector<std::string> documents;  // directories
+    std::vector<std::string> mount;      // what a proxy puts before our paths; at most one
     bool operator==(const Mcp&) const = default;
   } mcp;
   struct Rooms {

@@ -178,6 +178,8 @@ constexpr auto kTable = std::to_array<ConfigKey>({
   {"mcp.hosts", "", kRestart,
    ListKey{"* or host names without port", set_mcp_hosts, get_mcp_hosts},
    "Under which pages in browsers may use MCP, besides the loopback's names."},
+  {"mcp.mount", "", kRestart, ListKey{"a path, as /tools", set_mcp_mount, get_mcp_mount},
+   "What a proxy takes off the path; the endpoint that /sse names begins with it."},
   {"mcp.prompts", "", kRestart,
    ListKey{"directories", set_mcp_prompts, get_mcp_prompts},
    "Whose *.json files are prompts."},

@@ -246,6 +246,23 @@ Result<void> set_mcp_hosts(Config& config, const std::vector<std::string>& items
 
 std::vector<std::string> get_mcp_hosts(const Config& config) { return config.mcp.hosts; }
 
+Result<void> set_mcp_mount(Config& config, const std::vector<std::string>& items) {
+  if (items.size() > 1) return fail("too_many", items[1]);
+  for (const std::string& path : items) {
+    const bool plain = std::ranges::all_of(path, [](char c) {
+      return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+             std::string_view("/-._~").contains(c);
+    });
+    if (!plain || !path.starts_with('/') || path.ends_with('/') || path.contains("//")) {
+      return fail("bad_path", path);
+    }
+  }
+  config.mcp.mount = items;
+  return {};
+}
+
+std::vector<std::string> get_mcp_mount(const Config& config) { return config.mcp.mount; }
+
 Result<void> set_mcp_prompts(Config& config, const std::vector<std::string>& items) {
   return set_texts(config.mcp.prompts, items);
 }

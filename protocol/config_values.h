@@ -40,6 +40,8 @@ Result<void> set_origins(Config& config, const std::vector<std::string>& items);
 std::vector<std::string> get_origins(const Config& config);
 Result<void> set_mcp_hosts(Config& config, const std::vector<std::string>& items);
 std::vector<std::string> get_mcp_hosts(const Config& config);
+Result<void> set_mcp_mount(Config& config, const std::vector<std::string>& items);
+std::vector<std::string> get_mcp_mount(const Config& config);
 Result<void> set_mcp_prompts(Config& config, const std::vector<std::string>& items);
 std::vector<std::string> get_mcp_prompts(const Config& config);
 Result<void> set_mcp_documents(Config& config, const std::vector<std::string>& items);

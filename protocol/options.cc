@@ -63,6 +63,7 @@ McpOptions mcp_options(const Config& config) {
   options.max_calls = config.mcp.max_calls;
   options.stream.keep_bytes = config.mcp.replay_bytes;
   options.hosts = config.mcp.hosts;
+  if (!config.mcp.mount.empty()) options.mount = config.mcp.mount.front();
   return options;
 }
 

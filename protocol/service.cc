@@ -191,7 +191,8 @@ Task<void> Service::route_mcp(HttpExchange& exchange) {
     return none();
   }
   if (const auto refusal = refuse_access(exchange, *config_, Permission::mcp)) {
-    exchange.refuse(*refusal);
+    exchange.refuse(refusal->status, refusal->code, refusal->message,
+                    {{"WWW-Authenticate", "Bearer"}});
     return none();
   }
   if (exchange.head().path == "/mcp" && is_mcp_websocket(exchange.head())) {

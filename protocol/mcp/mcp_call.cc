@@ -117,6 +117,7 @@ void McpCall::reset() {
   started_ = done_ = handler_ended_ = early_ = given_ = unwanted_ = false;
   notices_only_ = false;
   closes_stream_ = false;
+  muted_ = counted_ = false;
   items_.clear();
   structured_.clear();
   description_.clear();
@@ -292,13 +293,14 @@ McpStream& McpCall::stream() {
 }
 
 void McpCall::notify(std::string_view json) {
+  if (muted_) return;
   stream().push(json);
   endpoint_.counters.notifications.add();
 }
 
 Task<bool> McpCall::progress(double done, std::optional<double> total, std::string_view message) {
   if (cancelled()) co_return false;
-  if (progress_token_.empty() || early_) co_return true;
+  if (progress_token_.empty() || early_ || muted_) co_return true;
   notice_.clear();
   fmt::format_to(std::back_inserter(notice_),
                  R"({{"jsonrpc":"2.0","method":"notifications/progress","params":)"

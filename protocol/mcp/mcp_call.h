@@ -196,8 +196,8 @@ class McpCall : McpRunning {
 
   const RpcMessage& message() const { return message_; }
   std::string_view id() const { return id_; }
-  std::optional<std::vector<std::string_view>> split_batch(std::string_view text,
-                                                           std::size_t most) {
+  std::expected<std::vector<std::string_view>, RpcError> split_batch(std::string_view text,
+                                                                     std::size_t most) {
     return parser_.split_batch(text, most);
   }
   void set_principal(std::string principal) { principal_ = std::move(principal); }
@@ -206,6 +206,8 @@ class McpCall : McpRunning {
     stream_ = &stream;
     notices_only_ = notices_only;
   }
+  // Nothing is said meanwhile: the client takes no stream.
+  void mute() { muted_ = true; }
   bool done() const { return done_; }
   bool has_stream() const { return stream_ != nullptr && !notices_only_; }
   // The stream that its messages go to; over HTTP it is made when the first is there.
@@ -264,9 +266,11 @@ class McpCall : McpRunning {
   bool done_ = false;  // the reply is whole
   bool started_ = false;
   bool handler_ended_ = false;
-  bool early_ = false;          // it was answered before its handler returned
-  bool given_ = false;          // nobody needs it but its handler
-  bool notices_only_ = false;   // the response does not go to the stream
+  bool early_ = false;         // it was answered before its handler returned
+  bool given_ = false;         // nobody needs it but its handler
+  bool notices_only_ = false;  // the response does not go to the stream
+  bool muted_ = false;
+  bool counted_ = false;        // among those of no session
   bool unwanted_ = false;       // the client cancelled it: no response
   bool closes_stream_ = false;  // when it is done
 

@@ -53,17 +53,19 @@ class ConnectionSession {
 
 // --- WebSocket ---
 
-Task<void> write_messages(ConnectionSession* session, WebSocket* socket) {
-  for (;;) {
+// Cancels the scope at its end, so that nobody waits for room that does not come any more.
+Task<void> write_messages(ConnectionSession* session, WebSocket* socket, Scope* scope) {
+  for (bool open = true; open;) {
     const McpStream::Fetched next = co_await session->next();
     std::string_view rest = next.bytes;
-    while (!rest.empty()) {
+    while (open && !rest.empty()) {
       const std::size_t end = rest.find('\n');
-      if (!co_await socket->send(WsOpcode::text, rest.substr(0, end))) co_return;
+      open = co_await socket->send(WsOpcode::text, rest.substr(0, end));
       rest.remove_prefix(end + 1);
     }
-    if (next.gone || next.finished) co_return;
+    open = open && !next.gone && !next.finished;
   }
+  scope->cancel();
 }
 
 Task<void> run_websocket(McpEndpoint* endpoint, WebSocket* socket, std::string principal) {
@@ -77,7 +79,7 @@ Task<void> run_websocket(McpEndpoint* endpoint, WebSocket* socket, std::string p
   }
   ConnectionSession session(*endpoint, **opened);
   Scope writing(endpoint->reactor());
-  writing.spawn(write_messages(&session, socket));
+  writing.spawn(write_messages(&session, socket, &writing));
   WsMessage message;
   Buffer text;  // the parser reads behind a message's end
   while (co_await socket->receive(message)) {
@@ -88,6 +90,8 @@ Task<void> run_websocket(McpEndpoint* endpoint, WebSocket* socket, std::string p
     text.append(message.payload);
     session.receive(text.view());
     text.release();
+    // A client that does not read what it asked for is not listened to.
+    if (!co_await session.session().main().room(writing)) break;
   }
   session.session().main().finish();
   co_await writing.join();
@@ -114,21 +118,62 @@ Task<void> write_lines(ConnectionSession* session, Scope* scope) {
   }
 }
 
-// Takes whole lines off the input.
-void take_lines(ConnectionSession& session, Buffer& input) {
-  for (;;) {
-    const std::size_t end = input.view().find('\n');
-    if (end == std::string_view::npos) return;
-    std::string_view line = input.view().substr(0, end);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (!line.empty()) session.receive(line);
-    input.consume(end + 1);
+// The input, line by line. A line that is too long is refused once, and passed over to its end.
+class Lines {
+ public:
+  Lines(ConnectionSession& session, std::size_t most_bytes)
+      : session_(session), most_bytes_(most_bytes) {}
+
+  Buffer& input() { return input_; }
+
+  // Takes whole lines off; false if the scope was cancelled meanwhile.
+  Task<bool> take(Scope& scope) {
+    for (;;) {
+      const std::size_t end = input_.view().find('\n');
+      if (end == std::string_view::npos) break;
+      if (!std::exchange(skipping_, false)) receive(input_.view().substr(0, end));
+      input_.consume(end + 1);
+      // A client that does not read what it asked for is not listened to.
+      if (!co_await session_.session().main().room(scope)) co_return false;
+    }
+    if (skipping_) input_.consume(input_.size());
+    if (input_.size() > most_bytes_) {
+      refuse();
+      skipping_ = true;
+      input_.release();
+    }
+    co_return true;
   }
-}
+
+  // What is left at the end of the input is a line too.
+  void finish() {
+    if (!skipping_ && !input_.empty()) receive(input_.view());
+  }
+
+ private:
+  void receive(std::string_view line) {
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.size() > most_bytes_) return refuse();
+    if (!line.empty()) session_.receive(line);
+  }
+  void refuse() {
+    std::string json;
+    append_rpc_error(json, {},
+                     {.code = rpc::kInvalidRequest,
+                      .message = "This line is longer than mcp.max_message_bytes."});
+    session_.session().main().push(json);
+  }
+
+  ConnectionSession& session_;
+  std::size_t most_bytes_;
+  Buffer input_;
+  bool skipping_ = false;
+};
 
 Task<void> read_lines(McpEndpoint& endpoint, ConnectionSession& session, Scope& scope) {
-  Buffer input;
+  Lines lines(session, endpoint.options().max_message_bytes);
   for (;;) {
+    Buffer& input = lines.input();
     const std::span<char> room = input.room(kReadBytes);
     Operation operation{.code = OpCode::read, .fd = Descriptor::ordinary(STDIN_FILENO)};
     operation.data = room.data();
@@ -136,16 +181,16 @@ Task<void> read_lines(McpEndpoint& endpoint, ConnectionSession& session, Scope& 
     const std::int32_t got = co_await SocketOperation(scope, operation);
     if (got <= 0) break;
     input.grown(static_cast<std::size_t>(got));
-    take_lines(session, input);
-    if (input.size() > endpoint.options().max_message_bytes) {
-      std::string json;
-      append_rpc_error(json, {}, {.code = rpc::kInvalidRequest, .message = "A line is too long."});
-      session.session().main().push(json);
-      break;
-    }
+    if (!co_await lines.take(scope)) break;
   }
-  if (!input.empty()) session.receive(input.view());
+  lines.finish();
 }
+
+}  // namespace
+
+namespace {
+
+Task<void> nothing() { co_return; }
 
 }  // namespace
 
@@ -160,7 +205,9 @@ WebSocketOptions mcp_websocket_options(WebSocketOptions options, const McpOption
 
 Task<void> serve_mcp_websocket(McpEndpoint& endpoint, HttpExchange& exchange,
                                const WebSocketOptions& options) {
-  std::string principal = principal_of(McpHeaders(exchange.head()));
+  const McpHeaders headers(exchange.head());
+  if (refuse_origin(endpoint, exchange, headers)) return nothing();
+  std::string principal = principal_of(headers);
   McpEndpoint* const here = &endpoint;
   return serve_websocket(
       exchange,

@@ -180,7 +180,11 @@ void McpEndpoint::start(McpCall& call, McpCallOwner* owner) {
   call.owner_ = owner;
   call.started_ = true;
   if (call.output_.capacity() < kUsualReplyBytes) call.output_ = take_text();
-  if (call.session_ == nullptr) loose_.push_back(call);
+  if (call.session_ == nullptr) {
+    loose_.push_back(call);
+    call.counted_ = call.method_ != "subscriptions/listen";
+    loose_running_ += call.counted_ ? 1 : 0;
+  }
   ++running_;
   counters.calls.add();
   reactor_.spawn(run(&call));
@@ -196,6 +200,7 @@ Task<void> McpEndpoint::run(McpCall* call) {
 // The handler has returned.
 void McpEndpoint::deliver(McpCall& call) {
   --running_;
+  loose_running_ -= std::exchange(call.counted_, false) ? 1 : 0;
   if (call.refusal_) counters.errors.add();
   if (call.early_) {
     tasks_->call_ended(call);
@@ -238,6 +243,7 @@ void McpEndpoint::send_reply(McpCall& call) {
 void McpEndpoint::answer_early(McpCall& call, std::string_view members) {
   call.reply_ = fmt::format(R"({{"jsonrpc":"2.0","id":{},"result":{{{}}}}})", call.id_, members);
   call.early_ = true;
+  loose_running_ -= std::exchange(call.counted_, false) ? 1 : 0;
   leave_lists(call);
   loose_.push_back(call);
   send_reply(call);

@@ -76,6 +76,8 @@ class McpEndpoint {
   // Runs it. Whoever is `owner` is told the outcome and gives the call back; without an owner the
   // outcome goes to the call's stream, and the call back to the pool.
   void start(McpCall& call, McpCallOwner* owner);
+  // Whether one more request of no session may run.
+  bool takes_loose_calls() const { return loose_running_ < options().max_calls; }
   // Answers with these members although the handler goes on: the call is a task's from now on.
   void answer_early(McpCall& call, std::string_view members);
   // The owner goes, the call does not: its outcome goes to its stream, if it has one.
@@ -136,6 +138,7 @@ class McpEndpoint {
   std::vector<McpCall*> free_;
   List<McpCall, McpRunning> loose_;  // running, of no session
   std::size_t running_ = 0;
+  std::size_t loose_running_ = 0;  // of those, without the listeners
   std::size_t streams_open_ = 0;
   std::size_t listening_ = 0;
   bool draining_ = false;

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "core/utf8.h"
+#include "net/url.h"
 
 namespace ringcast {
 namespace {
@@ -130,7 +131,8 @@ void read_accept(McpHeaders& headers, std::string_view ranges) {
 
 }  // namespace
 
-McpHeaders::McpHeaders(const RequestHead& head) : host(head.host) {
+McpHeaders::McpHeaders(const RequestHead& head)
+    : host(head.host), token(raw_parameter(head.query, "token")) {
   bool asked = false;
   for (std::size_t i = 0; i < head.field_count(); ++i) {
     const HeaderField field = head.field(i);

@@ -29,6 +29,7 @@ struct McpHeaders {
   Field method;   // Mcp-Method
   Field name;     // Mcp-Name
   std::string_view host;
+  std::string_view token;  // the query's `token`, as written, for clients that cannot set headers
   // Which types a response may have. Where nothing is asked for, everything may be sent.
   bool accepts_json = true;
   bool accepts_events = true;

@@ -78,8 +78,25 @@ Task<Opened> open_here(const OpenRequest* request) {
   co_return out;
 }
 
+// What GET and DELETE are for is not there in the stateless revisions. True if it was refused.
+bool refuse_version(HttpExchange& exchange, const McpHeaders& headers) {
+  if (!headers.version) return false;
+  const auto revision = find_revision(headers.version.value);
+  if (revision && !is_stateless(*revision)) return false;
+  if (revision) {
+    respond_error(exchange, 405, {},
+                  {.code = rpc::kServerError, .message = "This revision has only POST."}, true);
+  } else {
+    respond_error(
+        exchange, 400, {},
+        {.code = rpc::kServerError, .message = "This version of the protocol is not supported."});
+  }
+  return true;
+}
+
 [[gnu::noinline]] Task<void> get_stream(McpEndpoint& endpoint, HttpExchange& exchange,
                                         const McpHeaders& headers) {
+  if (refuse_version(exchange, headers)) co_return;
   if (!headers.accepts_events) {
     respond_error(
         exchange, 406, {},
@@ -140,6 +157,7 @@ Task<bool> delete_here(const DeleteRequest* request) {
 
 [[gnu::noinline]] Task<void> delete_session(McpEndpoint& endpoint, HttpExchange& exchange,
                                             const McpHeaders& headers) {
+  if (refuse_version(exchange, headers)) co_return;
   if (!headers.session) {
     respond_error(exchange, 405, {},
                   {.code = rpc::kServerError, .message = "Mcp-Session-Id is missing."}, true);
@@ -182,8 +200,10 @@ Task<bool> delete_here(const DeleteRequest* request) {
     co_return;
   }
   std::string begin = exchange.head_until_close(200, "text/event-stream");
-  begin += fmt::format("event: endpoint\ndata: {}{}?session_id={}\n\n", endpoint.options().mount,
-                       kMessages, id);
+  // Whoever cannot set a header here cannot there either.
+  begin +=
+      fmt::format("event: endpoint\ndata: {}{}?session_id={}{}{}\n\n", endpoint.options().mount,
+                  kMessages, id, headers.token.empty() ? "" : "&token=", headers.token);
   McpStreamRef ref{.home = &endpoint,
                    .session = id,
                    .stream = 0,
@@ -208,6 +228,10 @@ Task<Opened> deliver_here(const Delivery* delivery) {
   if (session == nullptr || session->kind() != McpSession::Kind::event_stream) {
     co_return refused(404, rpc::kSessionNotFound, "There is no such session, or not any more.");
   }
+  if (!session->main().has_room()) {
+    co_return refused(503, rpc::kServerError,
+                      "The event stream is not read; nothing more is taken until it is.");
+  }
   auto error = receive_message(*delivery->home, *session, delivery->text, session->main());
   if (error) {
     Opened out;
@@ -224,7 +248,7 @@ Task<Opened> deliver_here(const Delivery* delivery) {
   McpEndpoint* const home = session ? endpoint.home_of(*session) : nullptr;
   const auto body = co_await exchange.body(endpoint.options().max_message_bytes);
   if (!body) {
-    exchange.refuse(body.error());
+    refuse_body(exchange, body.error());
     co_return;
   }
   if (!session) {
@@ -262,12 +286,7 @@ bool is_mcp_path(std::string_view path) {
 Task<void> serve_mcp_http(McpEndpoint& endpoint, HttpExchange& exchange) {
   const RequestHead& head = exchange.head();
   const McpHeaders headers(head);
-  if (!allows_origin(headers, endpoint.options())) {
-    respond_error(exchange, 403, {},
-                  {.code = rpc::kServerError,
-                   .message = "Pages of this origin may not use this server (mcp.hosts)."});
-    co_return;
-  }
+  if (refuse_origin(endpoint, exchange, headers)) co_return;
   if (head.path == kEventStream) {
     if (head.method == Method::get) {
       co_await open_event_stream(endpoint, exchange, headers);

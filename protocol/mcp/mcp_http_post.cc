@@ -5,9 +5,11 @@
 
 #include "core/remote_task.h"
 #include "net/client_watch.h"
+#include "protocol/mcp/mcp_batch.h"
 #include "protocol/mcp/mcp_headers.h"
 #include "protocol/mcp/mcp_http_stream.h"
 #include "protocol/mcp/mcp_methods.h"
+#include "protocol/mcp/mcp_outcome.h"
 
 namespace ringcast {
 namespace {
@@ -15,25 +17,11 @@ namespace {
 // What is not inlined has a frame of its own while it runs; the rest would make one that is too
 // large to be used again.
 constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kAcceptBoth = "Accept both application/json and text/event-stream.";
 
-// Waits until a call has its reply, or begins to stream.
-class Outcome final : public McpCallOwner {
- public:
-  bool await_ready() const { return moved_; }
-  void await_suspend(std::coroutine_handle<> handle) { handle_ = handle; }
-  void await_resume() const {}
-  explicit Outcome(Reactor& reactor) : reactor_(reactor) {}
-
-  void call_moved() override {
-    moved_ = true;
-    if (handle_) reactor_.ready(std::exchange(handle_, {}));
-  }
-
- private:
-  Reactor& reactor_;
-  std::coroutine_handle<> handle_;
-  bool moved_ = false;
-};
+std::int64_t keepalive_ns(const McpEndpoint& endpoint) {
+  return static_cast<std::int64_t>(endpoint.options().keepalive_ms) * 1'000'000;
+}
 
 int status_of(const McpCall& call) {
   const auto& refusal = call.refusal();
@@ -78,7 +66,7 @@ class CancelWithClient final : public ClientWatch::Listener, Cancellable {
                                              McpStream& stream, CancelWithClient& cancel) {
   const McpStream::Token token = stream.attach();
   cancel.reads(stream, token);
-  const auto quiet_ns = static_cast<std::int64_t>(endpoint.options().keepalive_ms) * 1'000'000;
+  const std::int64_t quiet_ns = keepalive_ns(endpoint);
   add_stream_headers(exchange);
   bool connected = co_await exchange.start_stream(200, "text/event-stream");
   std::uint64_t position = 0;
@@ -96,7 +84,7 @@ class CancelWithClient final : public ClientWatch::Listener, Cancellable {
 }
 
 [[gnu::noinline]] Task<void> wait_and_send(McpEndpoint& endpoint, HttpExchange& exchange,
-                                           McpCall& call, Outcome& outcome) {
+                                           McpCall& call, McpOutcome& outcome) {
   CancelWithClient cancel(exchange.socket().scope(), call);
   ClientWatch watch(exchange, cancel);
   co_await outcome;
@@ -144,8 +132,26 @@ class CancelWithClient final : public ClientWatch::Listener, Cancellable {
     exchange.respond_empty(202);
     co_return;
   }
+  if (!headers.accepts_events && call.method() == "subscriptions/listen") {
+    respond_error(exchange, 406, call.id(),
+                  {.code = rpc::kServerError, .message = "This answers by text/event-stream."});
+    endpoint.give_call(call);
+    co_return;
+  }
+  if (!endpoint.takes_loose_calls()) {
+    respond_error(
+        exchange, 503, call.id(),
+        {.code = rpc::kServerError, .message = "Too many requests run here (mcp.max_calls)."});
+    endpoint.give_call(call);
+    co_return;
+  }
   call.set_principal(principal_of(headers));
-  Outcome outcome(endpoint.reactor());
+  McpOutcome outcome(endpoint.reactor());
+  if (headers.accepts_events) {
+    outcome.stream_after(call, keepalive_ns(endpoint));
+  } else {
+    call.mute();
+  }
   endpoint.start(call, &outcome);
   if (!call.done() || call.has_stream()) {
     co_await wait_and_send(endpoint, exchange, call, outcome);
@@ -190,7 +196,8 @@ Posted refused(int status, const McpCall* call, int code, std::string message) {
     co_return out;
   }
   Posted out{.revision = session.revision()};
-  Outcome outcome(home.reactor());
+  McpOutcome outcome(home.reactor());
+  outcome.stream_after(call, keepalive_ns(home));
   home.start(call, &outcome);
   co_await outcome;
   if (home.find_session(session_id) == nullptr) {
@@ -207,39 +214,6 @@ Posted refused(int status, const McpCall* call, int code, std::string message) {
     out.body = call.take_reply();
   }
   home.abandon(call);
-  co_return out;
-}
-
-// One of a batch: what it says meanwhile goes to the session's own stream.
-Task<Posted> post_in_batch(const Post* post) {
-  McpEndpoint& home = *post->home;
-  McpSession* const session = find_own_session(home, post->session, post->principal);
-  if (session == nullptr) {
-    co_return refused(404, nullptr, rpc::kSessionNotFound,
-                      "There is no such session, or not any more.");
-  }
-  if (session->revision() != McpRevision::r2025_03_26) {
-    co_return refused(400, nullptr, rpc::kInvalidRequest, "Batches are for 2025-03-26 only.");
-  }
-  McpCall& call = home.take_call();
-  auto wrong = home.read(call, post->text);
-  Posted out;
-  if (!wrong && call.message().kind == RpcMessage::Kind::request) {
-    if (call.method() == "initialize") {
-      wrong = RpcError{.code = rpc::kInvalidRequest, .message = "`initialize` stands alone."};
-    } else {
-      call.send_to(session->main(), true);
-      co_return co_await run_here(home, post->session, *session, call);
-    }
-  }
-  if (wrong) {
-    append_rpc_error(out.body, call.id(), *wrong);
-  } else if (call.message().kind == RpcMessage::Kind::response) {
-    session->take_response(call.message());
-  } else {
-    session->take_notification(call.message());
-  }
-  home.give_call(call);
   co_return out;
 }
 
@@ -340,44 +314,37 @@ Task<void> send_posted(McpEndpoint& endpoint, HttpExchange& exchange, Posted pos
   co_await send_posted(endpoint, exchange, std::move(posted), session_id);
 }
 
-// Several messages at once (2025-03-26): each is served in turn, the answers are an array.
+// Several messages at once (2025-03-26).
 [[gnu::noinline]] Task<void> serve_batch(McpEndpoint& endpoint, HttpExchange& exchange,
                                          const McpHeaders& headers,
                                          const std::vector<std::string_view>& parts) {
-  const std::string principal = principal_of(headers);
   const auto refuse = [&](int status, int code, std::string message) {
     respond_error(exchange, status, {}, {.code = code, .message = std::move(message)});
   };
-  if (parts.empty() || parts.size() > endpoint.options().max_batch) {
-    co_return refuse(400, rpc::kInvalidRequest, "A batch has between 1 and 100 messages.");
+  if (!headers.accepts_json || !headers.accepts_events) {
+    co_return refuse(406, rpc::kServerError, std::string(kAcceptBoth));
+  }
+  if (headers.version && !find_revision(headers.version.value)) {
+    co_return refuse(400, rpc::kServerError, "This version of the protocol is not supported.");
   }
   if (!headers.session) {
     co_return refuse(400, rpc::kInvalidRequest, "Batches are for sessions of 2025-03-26.");
   }
-  std::string answers;
-  for (const std::string_view part : parts) {
-    Post post{.home = endpoint.home_of(headers.session.value),
-              .session = headers.session.value,
-              .principal = principal,
-              .version = std::nullopt,
-              .text = part,
-              .call = nullptr};
-    if (post.home == nullptr) {
-      co_return refuse(404, rpc::kSessionNotFound, "There is no such session, or not any more.");
-    }
-    const Posted posted = co_await on_core<Posted>(endpoint.reactor(), post.home->reactor(),
-                                                   [&post] { return post_in_batch(&post); });
-    if (posted.error) {
-      co_return refuse(posted.status, posted.error->code, posted.error->message);
-    }
-    if (posted.body.empty()) continue;
-    answers += answers.empty() ? "[" : ",";
-    answers += posted.body;
+  const std::string principal = principal_of(headers);
+  const std::string_view session = headers.session.value;
+  McpEndpoint* const home = endpoint.home_of(session);
+  if (home == nullptr) {
+    co_return refuse(404, rpc::kSessionNotFound, "There is no such session, or not any more.");
   }
-  if (answers.empty()) {
+  const McpBatchOutcome outcome = co_await on_core<McpBatchOutcome>(
+      endpoint.reactor(), home->reactor(),
+      [&] { return run_batch(*home, session, principal, parts); });
+  if (outcome.error) {
+    respond_error(exchange, outcome.status, {}, *outcome.error);
+  } else if (outcome.answers.empty()) {
     exchange.respond_empty(202);
   } else {
-    exchange.respond(200, kJson, answers + "]");
+    exchange.respond(200, kJson, outcome.answers);
   }
 }
 
@@ -394,9 +361,24 @@ void respond_error(HttpExchange& exchange, int status, std::string_view id, cons
   }
 }
 
+bool refuse_origin(McpEndpoint& endpoint, HttpExchange& exchange, const McpHeaders& headers) {
+  if (allows_origin(headers, endpoint.options())) return false;
+  respond_error(exchange, 403, {},
+                {.code = rpc::kServerError,
+                 .message = "Pages of this origin may not use this server (mcp.hosts)."});
+  return true;
+}
+
+void refuse_body(HttpExchange& exchange, const HttpError& error) {
+  if (error.status == 0) return exchange.refuse(error);
+  respond_error(exchange, error.status, {},
+                {.code = rpc::kInvalidRequest, .message = std::string(error.message)});
+}
+
 std::string principal_of(const McpHeaders& headers) {
-  if (!headers.authorization) return {};
-  const std::string_view credentials = headers.authorization.value;
+  const std::string_view credentials =
+      headers.authorization ? headers.authorization.value : headers.token;
+  if (credentials.empty()) return {};
   unsigned char digest[32];
   unsigned int size = 0;
   EVP_Digest(credentials.data(), credentials.size(), digest, &size, EVP_sha256(), nullptr);
@@ -410,6 +392,11 @@ McpSession* find_own_session(McpEndpoint& home, std::string_view id, std::string
 
 std::optional<RpcError> receive_message(McpEndpoint& home, McpSession& session,
                                         std::string_view text, McpStream& stream) {
+  if (RpcParser::is_batch(text) && session.revision() == McpRevision::r2025_03_26) {
+    home.streams().spawn(
+        run_batch_of_channel(&home, session.id(), session.principal(), std::string(text)));
+    return std::nullopt;
+  }
   McpCall& call = home.take_call();
   const auto refuse = [&](RpcError error) -> std::optional<RpcError> {
     if (call.id().empty()) {
@@ -451,13 +438,15 @@ Task<void> serve_mcp_post(McpEndpoint& endpoint, HttpExchange& exchange,
   }
   const auto body = co_await exchange.body(endpoint.options().max_message_bytes);
   if (!body) {
-    exchange.refuse(body.error());
+    refuse_body(exchange, body.error());
     co_return;
   }
   McpCall& call = endpoint.take_call();
-  if (const auto parts = call.split_batch(*body, endpoint.options().max_batch)) {
+  if (RpcParser::is_batch(*body)) {
+    const auto parts = call.split_batch(*body, endpoint.options().max_batch);
     endpoint.give_call(call);
-    co_await serve_batch(endpoint, exchange, headers, *parts);
+    if (parts) co_return co_await serve_batch(endpoint, exchange, headers, *parts);
+    respond_error(exchange, 400, {}, parts.error());
     co_return;
   }
   if (auto error = endpoint.read(call, *body)) {
@@ -473,7 +462,8 @@ Task<void> serve_mcp_post(McpEndpoint& endpoint, HttpExchange& exchange,
   if (stateless ? !json && !stream : !json || !stream) {
     respond_error(exchange, 406, call.id(),
                   {.code = rpc::kServerError,
-                   .message = "Accept both application/json and text/event-stream."});
+                   .message = stateless ? "Accept application/json or text/event-stream."
+                                        : std::string(kAcceptBoth)});
     endpoint.give_call(call);
   } else if (stateless) {
     co_await serve_stateless(endpoint, exchange, headers, call);

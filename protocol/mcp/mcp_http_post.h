@@ -17,6 +17,12 @@ Task<void> serve_mcp_post(McpEndpoint& endpoint, HttpExchange& exchange, const M
 void respond_error(HttpExchange& exchange, int status, std::string_view id, const RpcError& error,
                    bool allow = false);
 
+// True if it comes from a page that may not ask, and was refused.
+bool refuse_origin(McpEndpoint& endpoint, HttpExchange& exchange, const McpHeaders& headers);
+
+// A body that could not be had, as an error of JSON-RPC too.
+void refuse_body(HttpExchange& exchange, const HttpError& error);
+
 // Who asks: one and the same for everybody who shows the same credentials, empty without any. What
 // belongs to one is not there for another.
 std::string principal_of(const McpHeaders& headers);

@@ -115,7 +115,9 @@ std::string McpCall::identity() const {
 
 // What the client is to answer before it asks again.
 void McpCall::write_input_required() {
-  output_ += R"("resultType":"input_required","inputRequests":{)";
+  output_ += R"("resultType":"input_required",)";
+  output_.append(R"("_meta":{"io.modelcontextprotocol/serverInfo":)");
+  output_.append(endpoint_.server().info_json()).append(R"(},"inputRequests":{)");
   output_ += asked_;
   output_ += '}';
   if (!answered_.empty() || !kept_.empty() || !kept_before_.empty()) {
@@ -201,6 +203,10 @@ void McpCall::explain_silence() {
 
 void McpCall::write_result() {
   explain_silence();
+  const bool nothing = items_.empty() && structured_.empty() && body_.empty() && !is_error_;
+  if (nothing && scope_->cancelled() && !refusal_) {
+    refuse(rpc::kServerError, "The request was cancelled.");
+  }
   output_.clear();
   if (refusal_) {
     append_rpc_error(output_, id_, *refusal_);

@@ -252,7 +252,8 @@ bool McpMethods::read_answers(McpCall& call) {
 Task<void> McpMethods::call_tool(McpCall& call) {
   const McpServer::Tool* const tool = call.tool_;
   if (tool == nullptr) {
-    invalid_params(call, fmt::format("There is no tool `{}`.", call.name_));
+    invalid_params(call, call.name_.empty() ? "`name` is missing."
+                                            : fmt::format("There is no tool `{}`.", call.name_));
     co_return;
   }
   dom::element given;

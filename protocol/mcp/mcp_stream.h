@@ -69,6 +69,7 @@ class McpStream {
   // Whether this very message waits to be fetched.
   bool has_unread(std::string_view message) const;
   std::size_t kept_bytes() const { return kept_bytes_; }
+  bool has_room() const;
   // Waits until there is room; false if the scope was cancelled meanwhile.
   [[nodiscard]] Room room(Scope& scope);
 
@@ -97,7 +98,6 @@ class McpStream {
  private:
   struct WriterHook : ListHook {};
 
-  bool has_room() const;
   void wake_reader();
   void wake_writers();
   void trim();

@@ -30,8 +30,8 @@ constexpr std::string_view name_of(McpTask::Status status) {
 
 // ISO 8601, in UTC.
 std::string time_text(std::int64_t ms) {
-  const std::chrono::sys_time<std::chrono::milliseconds> time{std::chrono::milliseconds(ms)};
-  return fmt::format("{:%FT%T}Z", time);
+  const std::chrono::sys_seconds time{std::chrono::seconds(ms / 1000)};
+  return fmt::format("{:%FT%T}.{:03}Z", time, ms % 1000);
 }
 
 }  // namespace

@@ -22,7 +22,25 @@ RpcError invalid(std::string message) {
   return {.code = rpc::kInvalidRequest, .message = std::move(message)};
 }
 
-RpcError malformed() { return {.code = rpc::kParseError, .message = "This is not JSON."}; }
+// What keeps a text from being read, in words that its author can act on.
+std::string_view complaint(simdjson::error_code error) {
+  switch (error) {
+    case simdjson::DEPTH_ERROR:
+      return "This is nested more than 64 levels deep.";
+    case simdjson::NUMBER_ERROR:
+    case simdjson::NUMBER_OUT_OF_RANGE:
+      return "A number in this is none, or does not fit into 64 bits.";
+    case simdjson::STRING_ERROR:
+    case simdjson::UTF8_ERROR:
+      return "A string in this is not valid Unicode.";
+    default:
+      return "This is not JSON.";
+  }
+}
+
+RpcError malformed(simdjson::error_code error = simdjson::TAPE_ERROR) {
+  return {.code = rpc::kParseError, .message = std::string(complaint(error))};
+}
 
 // Whether something follows what was read.
 bool has_more(ondemand::document& document) {
@@ -52,12 +70,12 @@ void RpcParser::trim() {
   }
 }
 
-bool RpcParser::parse_tree(std::string_view text, dom::element& out) {
+simdjson::error_code RpcParser::parse_tree(std::string_view text, dom::element& out) {
   if (tree_capacity_ < text.size()) {
     tree_capacity_ = std::max(text.size(), kUsualBytes);
-    if (tree_.allocate(tree_capacity_, kMostDepth) != simdjson::SUCCESS) return false;
+    if (const auto error = tree_.allocate(tree_capacity_, kMostDepth)) return error;
   }
-  return tree_.parse(text.data(), text.size(), false).get(out) == simdjson::SUCCESS;
+  return tree_.parse(text.data(), text.size(), false).get(out);
 }
 
 std::optional<RpcError> RpcParser::read_members(std::string_view text, RpcMessage& out,
@@ -72,7 +90,8 @@ std::optional<RpcError> RpcParser::read_members(std::string_view text, RpcMessag
   const auto began = document.get_object().get(object);
   if (began == simdjson::INCORRECT_TYPE) {
     dom::element other;
-    return parse_tree(text, other) ? invalid("A message is a JSON object.") : malformed();
+    const auto error = parse_tree(text, other);
+    return error ? malformed(error) : invalid("A message is a JSON object.");
   }
   if (began != simdjson::SUCCESS) return malformed();
   for (auto found : object) {
@@ -102,7 +121,8 @@ std::optional<RpcError> RpcParser::read_member(std::string_view key, ondemand::v
   if (raw_json(value, raw) != simdjson::SUCCESS || raw.empty()) return malformed();
   if (place == nullptr) {
     dom::element ignored;
-    return parse_tree(raw, ignored) ? std::nullopt : std::optional(malformed());
+    const auto error = parse_tree(raw, ignored);
+    return error ? std::optional(malformed(error)) : std::nullopt;
   }
   *place = raw;
   if (place == &members.id) {
@@ -111,7 +131,7 @@ std::optional<RpcError> RpcParser::read_member(std::string_view key, ondemand::v
     const bool good =
         is_number(raw) ? value.get_double().get(number) == simdjson::SUCCESS
                        : raw.front() == '"' && value.get_string().get(string) == simdjson::SUCCESS;
-    if (!good && is_number(raw)) return malformed();
+    if (!good && is_number(raw)) return malformed(simdjson::NUMBER_ERROR);
     if (good && raw.size() <= kMostIdBytes) out.id = raw;
   }
   if (place == &members.method) {
@@ -139,7 +159,7 @@ std::optional<RpcError> RpcParser::parse(std::string_view text, RpcMessage& out)
   out.kind = members.id.empty() ? RpcMessage::Kind::notification : RpcMessage::Kind::request;
   if (members.params.empty()) return std::nullopt;
   dom::element params;
-  if (!parse_tree(members.params, params)) return malformed();
+  if (const auto error = parse_tree(members.params, params)) return malformed(error);
   if (params.get_object().get(out.params) != simdjson::SUCCESS) {
     return RpcError{.code = rpc::kInvalidParams, .message = "`params` must be an object."};
   }
@@ -156,33 +176,41 @@ std::optional<RpcError> RpcParser::read_response(const Members& members, RpcMess
   out.failed = members.result.empty();
   out.result = out.failed ? members.error : members.result;
   dom::element ignored;
-  if (!parse_tree(out.result, ignored)) return malformed();
+  if (const auto error = parse_tree(out.result, ignored)) return malformed(error);
   return std::nullopt;
 }
 
-std::optional<std::vector<std::string_view>> RpcParser::split_batch(std::string_view text,
-                                                                    std::size_t most) {
+bool RpcParser::is_batch(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos || text[first] != '[') return std::nullopt;
+  return first != std::string_view::npos && text[first] == '[';
+}
+
+std::expected<std::vector<std::string_view>, RpcError> RpcParser::split_batch(std::string_view text,
+                                                                              std::size_t most) {
   std::vector<std::string_view> parts;
   ondemand::document document;
   ondemand::array array;
+  envelope_capacity_ = std::max(envelope_capacity_, text.size());
   if (envelope_.iterate(text.data(), text.size(), text.size() + simdjson::SIMDJSON_PADDING)
               .get(document) != simdjson::SUCCESS ||
       document.get_array().get(array) != simdjson::SUCCESS) {
-    return parts;
+    return std::unexpected(malformed());
   }
+  const auto wrong_count = [most] {
+    return std::unexpected(invalid(fmt::format("A batch has between 1 and {} messages.", most)));
+  };
   for (auto found : array) {
     ondemand::value value;
     std::string_view raw;
     if (std::move(found).get(value) != simdjson::SUCCESS ||
-        raw_json(value, raw) != simdjson::SUCCESS || parts.size() > most) {
-      parts.clear();
-      return parts;
+        raw_json(value, raw) != simdjson::SUCCESS) {
+      return std::unexpected(malformed());
     }
+    if (parts.size() == most) return wrong_count();
     parts.push_back(raw);
   }
-  if (has_more(document)) parts.clear();
+  if (has_more(document)) return std::unexpected(malformed());
+  if (parts.empty()) return wrong_count();
   return parts;
 }
 

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -64,8 +65,11 @@ class RpcParser {
   // Nothing if `out` is a message. `out.id` is set on errors too, if it could be read.
   std::optional<RpcError> parse(std::string_view text, RpcMessage& out);
 
-  // If the text is an array: its elements, as written. Nothing if it is something else.
-  std::optional<std::vector<std::string_view>> split_batch(std::string_view text, std::size_t most);
+  // Whether the text begins as an array does, which only a batch is.
+  static bool is_batch(std::string_view text);
+  // The elements of an array, as written: one to `most` of them.
+  std::expected<std::vector<std::string_view>, RpcError> split_batch(std::string_view text,
+                                                                     std::size_t most);
 
   // Gives back what a large message took.
   void trim();
@@ -76,7 +80,7 @@ class RpcParser {
   std::optional<RpcError> read_member(std::string_view key, simdjson::ondemand::value& value,
                                       RpcMessage& out, Members& members);
   std::optional<RpcError> read_response(const Members& members, RpcMessage& out);
-  bool parse_tree(std::string_view text, simdjson::dom::element& out);
+  simdjson::error_code parse_tree(std::string_view text, simdjson::dom::element& out);
 
   simdjson::ondemand::parser envelope_;
   simdjson::dom::parser tree_;

@@ -180,3 +180,19 @@ def test_the_stream_ends_with_the_server(tmp_path):
 def test_the_target_is_a_path_of_this_server(everything):
     with Client(everything) as client:
         assert "//" not in client.target and json.dumps(client.target).isascii()
+
+
+def test_who_does_not_read_is_not_listened_to(everything):
+    with Client(everything) as client:
+        client.begin()
+        statuses = set()
+        for _ in range(6000):
+            statuses.add(client.post(message("tools/list")).status)
+            if 503 in statuses:
+                break
+        assert statuses == {202, 503}
+        assert client.stream.message()["result"]["tools"]
+        wire.wait_for(
+            lambda: client.stream.message() and client.post(message("ping")).status == 202,
+            "room for more",
+        )

@@ -428,7 +428,12 @@ def test_batches_that_are_refused(everything):
     session = Session(everything, "2025-03-26")
     error_of(session.post("[]"), 400, -32600)
     error_of(session.post("[" + ",".join(["{}"] * 101) + "]"), 400, -32600)
-    assert session.post("[1,").status == 400
+    error_of(session.post("[1,"), 400, -32700)
+    error_of(session.post('[{"jsonrpc":"2.0","id":1,"method":"ping"}]x'), 400, -32700)
+    ping = [message("ping")]
+    error_of(session.post(ping, [("Accept", "text/html")]), 406, -32000)
+    session.headers = [field for field in session.headers if field[0] != "MCP-Protocol-Version"]
+    error_of(session.post(ping, [("MCP-Protocol-Version", "1999")]), 400, -32000)
     answered = session.post([message("initialize", INITIALIZE, id=1)])
     assert answered.json()[0]["error"]["code"] == -32600
     newer = Session(everything, "2025-11-25")
@@ -436,6 +441,29 @@ def test_batches_that_are_refused(everything):
     client = Stateless(everything)
     body = [client.request("ping")]
     assert client.post(body, client.headers_of(body[0])).status == 400
+
+
+def test_the_requests_of_a_batch_run_side_by_side(everything):
+    session = Session(everything, "2025-03-26")
+    begin = time.monotonic()
+    answers = session.post([call("wait", {"ms": 700}, id=n) for n in range(5)]).json()
+    assert [one["id"] for one in answers] == list(range(5))
+    assert time.monotonic() - begin < 3.0, "they ran one after the other"
+
+
+def test_the_version_of_get_and_delete(session):
+    def answer(method, version):
+        fields = [field for field in session.headers if field[0] != "MCP-Protocol-Version"]
+        fields += [("Accept", "text/event-stream"), ("MCP-Protocol-Version", version)]
+        with session.server.connect() as connection:
+            return connection.request(method, "/mcp", fields)
+
+    for method in ("GET", "DELETE"):
+        error_of(answer(method, "1999"), 400, -32000)
+        refused = answer(method, "2026-07-28")
+        error_of(refused, 405, -32000)
+        assert "POST" in refused.get("Allow")
+    assert session.ask("ping")["result"] == {}
 
 
 # --- lists ---

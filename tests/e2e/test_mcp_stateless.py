@@ -318,6 +318,20 @@ def test_rounds_of_a_prompt(client):
     assert second["messages"][0]["content"]["text"] == "The context is: cats"
 
 
+# --- clients that take no stream ---
+
+
+def test_a_client_that_takes_only_json(client):
+    params = {"name": "test_tool_with_progress", "arguments": {}}
+    body = client.request("tools/call", params, meta=client.envelope(progressToken=1))
+    answered = client.post(body, [*client.headers_of(body), ("Accept", "application/json")])
+    assert answered.status == 200 and answered.get("Content-Type") == "application/json"
+    assert text_of(answered.json()) == "All steps are done."
+    body = client.request("subscriptions/listen", {"notifications": {}}, id=1)
+    error_of(client.post(body, [*client.headers_of(body), ("Accept", "application/json")]),
+             406, -32000, 1)  # fmt: skip
+
+
 # --- listening ---
 
 

@@ -107,6 +107,29 @@ def test_keepalive_comments(session):
         assert stream.comments >= 2
 
 
+@pytest.mark.parametrize("era", ["session", "stateless"])
+def test_a_silent_call_is_kept_alive(session, era):
+    """Nothing is said for longer than proxies wait: then its response is a stream."""
+    client = session if era == "session" else Stateless(session.server)
+    body = call("wait", {"ms": 900})
+    if era == "stateless":
+        body = client.request("tools/call", body["params"])
+    with client.post(body) as stream:
+        assert isinstance(stream, Events)
+        assert "result" in stream.reply()
+        assert stream.comments >= 2
+
+
+def test_a_silent_call_survives_its_connection(session):
+    with session.post(call("wait", {"ms": 900}, id="w")) as stream:
+        stream.block()  # the priming event
+        last_id = None
+        for line in stream.text.decode().split("\n"):
+            last_id = line.removeprefix("id: ") if line.startswith("id: ") else last_id
+    with session.get(stream.last_id or last_id or "1-0") as resumed:
+        assert resumed.reply()["id"] == "w"
+
+
 # --- resumption ---
 
 

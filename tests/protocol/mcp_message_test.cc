@@ -1,4 +1,5 @@
 // JSON-RPC as it is read, request states, templates of URIs.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -84,10 +85,30 @@ TEST(RpcMessage, BatchesFallIntoTheirParts) {
   ASSERT_TRUE(parts);
   ASSERT_EQ(parts->size(), 3U);
   EXPECT_EQ((*parts)[1], R"({"b":[2,3]})");
-  EXPECT_TRUE(parser.split_batch(text, 1)->empty());
-  std::string object = "{}";
-  object.reserve(66);
-  EXPECT_FALSE(parser.split_batch(object, 10));
+  EXPECT_EQ(parser.split_batch(text, 1).error().code, rpc::kInvalidRequest);
+  for (std::string broken : {R"([{"a":1},)", R"([1]x)", "[", R"([{"a":1})"}) {
+    broken.reserve(broken.size() + 64);
+    EXPECT_TRUE(RpcParser::is_batch(broken));
+    const auto none = parser.split_batch(broken, 10);
+    EXPECT_TRUE(!none && none.error().code == rpc::kParseError) << broken;
+  }
+  std::string nothing = "[]";
+  nothing.reserve(66);
+  EXPECT_EQ(parser.split_batch(nothing, 10).error().code, rpc::kInvalidRequest);
+  EXPECT_FALSE(RpcParser::is_batch(" {}"));
+}
+
+TEST(RpcMessage, SaysWhatKeepsItFromBeingRead) {
+  const auto message_of = [](std::string_view params) {
+    const Read read(fmt::format(R"({{"jsonrpc":"2.0","id":1,"method":"x","params":{}}})", params));
+    return read.error ? read.error->message : std::string();
+  };
+  EXPECT_NE(message_of(R"({"a":123456789012345678901234567890})").find("number"),
+            std::string::npos);
+  EXPECT_NE(message_of(R"({"a":"\ud800"})").find("Unicode"), std::string::npos);
+  EXPECT_NE(message_of("{\"a\":" + std::string(64, '[') + std::string(64, ']') + "}").find("deep"),
+            std::string::npos);
+  EXPECT_NE(message_of(R"({"a":nope})").find("JSON"), std::string::npos);
 }
 
 TEST(McpRequestState, ComesBackForItsRequestOnly) {
