@@ -24,8 +24,9 @@ namespace {
 constexpr std::string_view kEnvironmentPrefix = "RINGCAST_";
 
 // Variables that belong to the programs and tests around the server, not to its settings.
-constexpr auto kOtherVariables = std::to_array<std::string_view>(
-    {"RINGCAST_CONFIG", "RINGCAST_URL", "RINGCAST_TOKEN", "RINGCAST_BIN", "RINGCAST_LOAD_BIN"});
+constexpr auto kOtherVariables =
+    std::to_array<std::string_view>({"RINGCAST_CONFIG", "RINGCAST_URL", "RINGCAST_TOKEN",
+                                     "RINGCAST_BIN", "RINGCAST_LOAD_BIN", "RINGCAST_EXAMPLES"});
 constexpr std::string_view kTestPrefix = "RINGCAST_TEST_";
 
 bool is_section(std::string_view path) {
