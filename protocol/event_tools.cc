@@ -5,6 +5,7 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "core/event_stream.h"
 #include "core/topic_name.h"
@@ -235,9 +236,23 @@ std::string new_ref() {
   return ref;
 }
 
+// Clients count on progress that increases. What does not, or is no number, is left out: `told` is
+// what they have been told of.
+Task<void> pass_on_progress(McpCall& call, dom::element said, double& told) {
+  double done = 0;
+  if (said["progress"].get_double().get(done) != simdjson::SUCCESS || done <= told) co_return;
+  told = done;
+  double total = 0;
+  std::string_view message;
+  const bool bounded = said["total"].get_double().get(total) == simdjson::SUCCESS;
+  std::ignore = said["message"].get_string().get(message);
+  co_await call.progress(done, bounded ? std::optional(total) : std::nullopt, message);
+}
+
 // What an agent says of this command: progress is passed on, the reply is the result. False: there
 // is more to come.
-Task<bool> hear(McpCall& call, std::string_view ref, std::string type, std::string data) {
+Task<bool> hear(McpCall& call, std::string_view ref, double& told, std::string type,
+                std::string data) {
   dom::parser parser;
   dom::element value;
   std::string_view named;
@@ -246,13 +261,7 @@ Task<bool> hear(McpCall& call, std::string_view ref, std::string type, std::stri
     co_return false;
   }
   if (type == "progress") {
-    double done = 0;
-    double total = 0;
-    std::string_view message;
-    std::ignore = value["progress"].get_double().get(done);
-    const bool bounded = value["total"].get_double().get(total) == simdjson::SUCCESS;
-    std::ignore = value["message"].get_string().get(message);
-    co_await call.progress(done, bounded ? std::optional(total) : std::nullopt, message);
+    co_await pass_on_progress(call, value, told);
     co_return false;
   }
   if (type != "reply") co_return false;
@@ -284,12 +293,13 @@ Task<void> execute_agent(ServerState& state, McpCall& call) {
     call.fail(number.error().message);
     co_return;
   }
+  double told = -std::numeric_limits<double>::infinity();
   do {
     while (const auto event = reader.next()) {
       std::string said;
       EventParts parts = event->parts;
       append_event_data(said, parts.data);
-      if (co_await hear(call, ref, std::string(parts.type), std::move(said))) co_return;
+      if (co_await hear(call, ref, told, std::string(parts.type), std::move(said))) co_return;
     }
   } while (co_await reader.wait(call.scope(), until_ns));
   if (call.cancelled()) {

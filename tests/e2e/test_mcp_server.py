@@ -1,5 +1,6 @@
 """MCP of `ringcast serve`: topics as tools and resources, WebSocket, standard input and output."""
 
+import contextlib
 import json
 import pathlib
 import signal
@@ -122,41 +123,58 @@ def test_status_and_handover_are_the_latest_events(client, server, topic):
     assert got["handover"]["data"] == "all of it"
 
 
-def agent(port, name, ready):
-    """A worker over SSE and HTTP: tells its progress and replies."""
-    with wire.subscribe(port, f"control.{name}") as stream:
-        ready.set()
-        order = json.loads(stream.event().data)
-        for done in (1, 2):
-            progress = {
-                "ref": order["ref"],
-                "progress": done,
-                "total": 2,
-                "message": f"part {done}",
-            }
-            wire.publish(port, f"control.{name}", json.dumps(progress), event="progress")
-        reply = {"ref": order["ref"], "answer": order["query"].upper()}
-        wire.publish(port, f"control.{name}", json.dumps(reply), event="reply")
+@contextlib.contextmanager
+def worker(port, name, answers):
+    """A worker over SSE and HTTP; `answers` gives what it says to an order, types and data."""
+    ready = threading.Event()
+
+    def work():
+        with wire.subscribe(port, f"control.{name}") as stream:
+            ready.set()
+            order = json.loads(stream.event().data)
+            for kind, data in answers(order):
+                wire.publish(port, f"control.{name}", json.dumps(data), event=kind)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert ready.wait(10)
+    yield
+    thread.join()
+
+
+def run_agent(client, server, name, answers):
+    """The messages of a call that wants to hear of progress."""
+    params = {"name": "execute_agent", "arguments": {"agent_name": name, "query": "hello"}}
+    body = client.request("tools/call", params, meta=client.envelope(progressToken="t"))
+    with worker(server.port, name, answers):
+        return client.post(body).messages()
 
 
 def test_an_agent_is_run_with_progress(client, server, topic):
-    ready = threading.Event()
-    worker = threading.Thread(target=agent, args=(server.port, topic, ready))
-    worker.start()
-    assert ready.wait(10)
-    arguments = {"agent_name": topic, "query": "hello"}
-    meta = client.envelope(progressToken="t")
-    body = client.request(
-        "tools/call", {"name": "execute_agent", "arguments": arguments}, meta=meta
-    )
-    messages = client.post(body).messages()
-    worker.join()
+    def answers(order):
+        ref = {"ref": order["ref"]}
+        for done in (1, 2):
+            yield "progress", {**ref, "progress": done, "total": 2, "message": f"part {done}"}
+        yield "reply", {**ref, "answer": order["query"].upper()}
+
+    messages = run_agent(client, server, topic, answers)
     progress = [one["params"] for one in messages[:-1]]
-    assert [(one["progress"], one["total"], one["message"]) for one in progress] == [
-        (1, 2, "part 1"),
-        (2, 2, "part 2"),
-    ]
+    told = [(one["progress"], one["total"], one["message"]) for one in progress]
+    assert told == [(1, 2, "part 1"), (2, 2, "part 2")]
     assert messages[-1]["result"]["structuredContent"]["answer"] == "HELLO"
+
+
+def test_progress_of_an_agent_only_increases(client, server, topic):
+    def answers(order):
+        for said in [-1, 0, "NaN", None, 0, True, [5], 2, 1.5, 2, 2.0, "7", 2.25, -3, 10, 4]:
+            yield "progress", {"ref": order["ref"], "progress": said}
+        yield "progress", {"ref": order["ref"], "message": "no number"}
+        yield "progress", {"ref": order["ref"], "progress": 11, "total": "many"}
+        yield "reply", {"ref": order["ref"]}
+
+    *progress, last = run_agent(client, server, topic, answers)
+    assert [one["params"]["progress"] for one in progress] == [-1, 0, 2, 2.25, 10, 11]
+    assert all("total" not in one["params"] for one in progress) and "result" in last
 
 
 def test_an_agent_without_a_worker_is_a_failure_in_time(client, topic):
