@@ -87,15 +87,16 @@ Task<void> read_signs(DocumentLibrary* library, Scope* scope) {
 void add_document_tools(McpServer& server, ServerState& state) {
   if (state.library == nullptr || !state.library->has_documents()) return;
   DocumentLibrary* const library = state.library.get();
-  server.tool({.name = "hybrid_search",
-               .title = "Search documents",
-               .description = "The passages of the documents that fit the words best, also by "
-                              "parts of words and with misspelt ones. Read the whole document by "
-                              "its uri.",
-               .input_schema = std::string(kSearchInput),
-               .output_schema = std::string(kSearchOutput),
-               .annotations = R"({"readOnlyHint":true,"openWorldHint":false})"},
-              [library](McpCall& call) { return hybrid_search(*library, call); });
+  server.tool(
+      {.name = "hybrid_search",
+       .title = "Search documents",
+       .description = "The passages of the documents that fit the words best, also by "
+                      "parts of words and with misspelt ones. Read the whole document by "
+                      "its uri.",
+       .input_schema = std::string(kSearchInput),
+       .output_schema = std::string(kSearchOutput),
+       .annotations = R"({"readOnlyHint":true,"idempotentHint":true,"openWorldHint":false})"},
+      [library](McpCall& call) { return hybrid_search(*library, call); });
 }
 
 DocumentSource::DocumentSource(DocumentLibrary& library)

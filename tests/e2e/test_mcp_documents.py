@@ -440,8 +440,8 @@ def test_tool_only_with_documents(tmp_path, documents):
     prompts.mkdir()
     with Server(tmp_path, [documents]) as server:
         tools = pages(Session(server), "tools/list", "tools")
-        (tool,) = [tool for tool in tools if tool["name"] == "hybrid_search"]
-        assert tool["inputSchema"]["required"] == ["query"]
+        (one,) = [tool for tool in tools if tool["name"] == "hybrid_search"]
+        assert one["inputSchema"]["required"] == ["query"] and one["annotations"]["idempotentHint"]
     with Server(tmp_path, [], [prompts]) as server:
         client = Session(server)
         tools = pages(client, "tools/list", "tools")

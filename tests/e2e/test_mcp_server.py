@@ -52,8 +52,61 @@ def test_the_tools_are_listed_with_schemas(client):
         "list_topics", "read_history", "publish_event", "wait_for_event",
         "get_pipeline_status", "get_handover_content", "execute_agent",
     }  # fmt: skip
-    for tool in tools.values():
-        assert tool["description"] and tool["inputSchema"]["type"] == "object"
+    for name, tool in tools.items():
+        assert tool["title"] and tool["description"] and tool["inputSchema"]["type"] == "object"
+        assert tool["outputSchema"]["type"] == "object" and tool["outputSchema"]["required"]
+        hints = tool["annotations"]
+        reads = name not in ("publish_event", "execute_agent")
+        assert hints["readOnlyHint"] is reads and hints["idempotentHint"] is reads, name
+        assert hints["openWorldHint"] is (name == "execute_agent"), name
+
+
+def test_results_fit_their_schemas(client, server, topic):
+    """The server checks them; here it is seen that the schemas leave nothing out."""
+    tools = client.ask("tools/list")["result"]["tools"]
+    schemas = {tool["name"]: tool["outputSchema"] for tool in tools}
+
+    def described(schema, value):
+        if isinstance(value, list):
+            return all(described(schema["items"], item) for item in value)
+        if not isinstance(value, dict):
+            return "type" in schema
+        return set(schema["required"]) <= value.keys() and all(
+            described(schema["properties"][name], item) for name, item in value.items()
+        )
+
+    def call(name, /, **arguments):
+        got = structured(client.call(name, **arguments))
+        assert described(schemas[name], got), got
+        return got
+
+    call("publish_event", topic=topic, data={"a": [1]}, event="step", id="k")
+    last = call("read_history", topic=topic)["events"][0]["id"]
+    wire.publish(server.port, f"jobs.{topic}", "two\nlines \x7f \u2028 ü")
+    call("get_pipeline_status", id=topic)
+    call("get_handover_content", topic=topic)
+    call("wait_for_event", topic=topic, timeout_s=1)
+    call("publish_event", topic=topic, data="x")
+    call("wait_for_event", topic=topic, after=last)
+    call("read_history", topic=f"{topic}.empty")
+    assert call("list_topics", pattern=f"{topic}.empty")["topics"][0]["last_id"] is None
+    call("list_topics")
+    with worker(server.port, topic, lambda order: [("reply", {"ref": order["ref"]})]):
+        call("execute_agent", agent_name=topic, query="x")
+
+
+def test_long_results_fit_their_schemas(start):
+    server = start()
+    client = mcp_wire.Stateless(OnPort(server.port))
+    with wire.Connection(server.port) as connection:
+        for name in [*(f"jobs.{n:04}" for n in range(6000)), *["other"] * 1000]:
+            wire.publish(server.port, name, "x", connection=connection)
+    found = structured(client.call("list_topics", pattern="jobs.*"))
+    names = [one["topic"] for one in found["topics"]]
+    assert found["total"] == 6000 and names == [f"jobs.{n:04}" for n in range(1000)]
+    assert structured(client.call("list_topics", pattern="jobs.59*"))["total"] == 100
+    assert len(structured(client.call("get_pipeline_status"))["pipelines"]) == 1000
+    assert len(structured(client.call("read_history", topic="other", last=999))["events"]) == 999
 
 
 def test_an_event_published_by_a_tool_reaches_subscribers(client, server, topic):
