@@ -16,6 +16,7 @@ import wire
 import ws_wire
 
 TOKEN = "a-token-of-sixteen-characters"
+TOPICS = "events://{+topic}"
 
 
 class OnPort:
@@ -274,6 +275,64 @@ def test_subscribers_of_a_topic_are_told(server, topic):
         assert update["params"] == {"uri": uri}
         assert session.ask("resources/unsubscribe", {"uri": uri})["result"] == {}
     session.delete()
+
+
+def test_what_cannot_be_read_cannot_be_followed(server):
+    session = mcp_wire.Session(OnPort(server.port))
+    for uri in ("bogus://x", "events://", "events://two words", TOPICS, "docs://x", "x"):
+        for method in ("resources/read", "resources/subscribe"):
+            error = session.ask(method, {"uri": uri})["error"]
+            assert error["code"] == -32002 and error["data"] == {"uri": uri}, method
+    assert session.ask("resources/subscribe", {})["error"]["code"] == -32602
+    session.delete()
+
+
+def completed(client, template, variable, value):
+    wanted = {"ref": {"type": "ref/resource", "uri": template}}
+    wanted["argument"] = {"name": variable, "value": value}
+    found = client.ask("completion/complete", wanted)["result"]["completion"]
+    assert found["hasMore"] is (found["total"] > len(found["values"]))
+    return found["values"], found["total"]
+
+
+def test_topics_of_all_cores_are_completed(start):
+    server = start()
+    client = mcp_wire.Stateless(OnPort(server.port))
+    for name in [*(f"jobs.{n:03}" for n in reversed(range(105))), "job", "Jobs", "jo/b", "jö"]:
+        wire.publish(server.port, name, "x")
+    names = ["jo/b", "job", *(f"jobs.{n:03}" for n in range(105))]
+    assert completed(client, TOPICS, "topic", "jo") == (names[:100], 107)
+    assert completed(client, TOPICS, "topic", "jobs.00") == (names[2:12], 10)
+    assert completed(client, TOPICS, "topic", "jö") == (["jö"], 1)
+    assert len(completed(client, TOPICS, "topic", "")[0]) == 100
+    assert completed(client, TOPICS, "topic", "none") == ([], 0)
+    assert completed(client, TOPICS, "other", "jo") == ([], 0)
+
+
+def test_paths_of_documents_are_completed(start, tmp_path):
+    (tmp_path / "docs").mkdir()
+    paths = [f"brief-{n:03}.md" for n in range(150)]
+    for name in [*reversed(paths), "a b ü&%41.md", ".brief"]:
+        (tmp_path / "docs" / name).write_text("x")
+    client = mcp_wire.Stateless(OnPort(start(f"mcp: {{documents: [{tmp_path}/docs]}}\n").port))
+    template = "docs://{+path}"
+    assert completed(client, template, "path", "bri") == (paths[:100], 150)
+    assert completed(client, template, "path", "brief-149.md") == (paths[149:], 1)
+    assert completed(client, template, "path", "a b ü") == (["a b ü&%41.md"], 1)
+    assert completed(client, template, "path", "")[1] == 151
+    for nothing in ("B", "%61", "brief-149.mdx", "\0", "."):
+        assert completed(client, template, "path", nothing) == ([], 0), nothing
+    assert completed(client, "docs://brief-000.md", "path", "b") == ([], 0)  # no template
+
+
+def test_what_is_not_there_is_not_completed(client):
+    topics, argument = {"type": "ref/resource", "uri": TOPICS}, {"name": "topic", "value": "j"}
+    wrong = [({"type": "ref/prompt", "name": name}, argument) for name in ("none", TOPICS, "")]
+    wrong += [({**topics, "uri": uri}, argument) for uri in ("b://{x}", "b://x", "docs://{+path}")]
+    wrong += [(topics, of) for of in ({"name": "topic"}, {"value": ""}, {**argument, "value": 1})]
+    for ref, of in wrong:
+        error = client.ask("completion/complete", {"ref": ref, "argument": of})["error"]
+        assert error["code"] == -32602, (ref, of)
 
 
 def test_a_stateless_client_follows_a_topic(client, server, topic):
