@@ -28,9 +28,11 @@ void member(std::string& out, std::string_view key, std::string_view text) {
   append_json_string(out, text);
 }
 
+constexpr std::string_view kListedBegin = R"({"uri":")";
+
 std::string listed(const Document& document, std::string_view path) {
-  std::string json = "{";
-  member(json, "uri", document.uri);
+  std::string json(kListedBegin);
+  json.append(document.uri).append("\"");  // percent-encoded, which leaves nothing to escape
   member(json, "name", path);
   if (!document.title.empty()) member(json, "title", document.title);
   member(json, "mimeType", document.mime_type);
@@ -39,6 +41,21 @@ std::string listed(const Document& document, std::string_view path) {
 }
 
 }  // namespace
+
+std::optional<std::string> document_path(std::string_view uri) {
+  if (!uri.starts_with(kDocumentScheme)) return std::nullopt;
+  const std::string_view raw = uri.substr(kDocumentScheme.size());
+  std::string decoded(raw.size() + 1, '\0');
+  const auto path = percent_decode(raw, decoded);
+  if (!path) return std::nullopt;
+  decoded.resize(path->size());
+  return decoded;
+}
+
+std::string listed_path(std::string_view json) {
+  const std::string_view from_uri = json.substr(kListedBegin.size());
+  return document_path(from_uri.substr(0, from_uri.find('"'))).value_or("");
+}
 
 struct DocumentCatalog::Found {
   const FileTree* tree;
@@ -136,10 +153,7 @@ DocumentCatalog::Changes DocumentCatalog::refresh(int inotify, const GoOn& go_on
 }
 
 const Document* DocumentCatalog::find(std::string_view uri) const {
-  if (!uri.starts_with(kDocumentScheme)) return nullptr;
-  const std::string_view raw = uri.substr(kDocumentScheme.size());
-  std::string decoded(raw.size() + 1, '\0');
-  const auto path = percent_decode(raw, decoded);
+  const auto path = document_path(uri);
   if (!path) return nullptr;
   const auto found = documents_.find(*path);
   return found == documents_.end() ? nullptr : &found->second;

@@ -34,6 +34,11 @@ struct Document {
   std::string json;  // as listed
 };
 
+// The path that a URI names, however it is percent-encoded; nothing if it is none of a document.
+std::optional<std::string> document_path(std::string_view uri);
+// The path of a document that is listed so.
+std::string listed_path(std::string_view json);
+
 class DocumentCatalog {
  public:
   struct Changes {
@@ -59,7 +64,7 @@ class DocumentCatalog {
   // Appends it as contents of a resource, JSON.
   Reading append_contents(std::string& json, const Document& document, std::string_view uri) const;
 
-  // As they are listed.
+  // As they are listed, in the order of their paths.
   std::vector<std::string> list() const;
 
  private:

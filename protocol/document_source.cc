@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <ranges>
 
 #include "core/socket.h"
 #include "protocol/mcp/mcp_endpoint.h"
@@ -18,6 +19,8 @@ constexpr std::int64_t kDefaultResults = 10;
 constexpr std::size_t kEventBytes = 16 << 10;
 // Many changes at once are one sign.
 constexpr std::int64_t kBetweenSignsNs = 10'000'000;
+
+constexpr std::string_view kTemplate = "docs://{+path}";
 
 constexpr std::string_view kSearchInput =
     R"({"type":"object","properties":{"query":{"type":"string","minLength":1,"maxLength":1000,)"
@@ -87,22 +90,25 @@ Task<void> read_signs(DocumentLibrary* library, Scope* scope) {
 void add_document_tools(McpServer& server, ServerState& state) {
   if (state.library == nullptr || !state.library->has_documents()) return;
   DocumentLibrary* const library = state.library.get();
-  server.tool({.name = "hybrid_search",
-               .title = "Search documents",
-               .description = "The passages of the documents that fit the words best, also by "
-                              "parts of words and with misspelt ones. Read the whole document by "
-                              "its uri.",
-               .input_schema = std::string(kSearchInput),
-               .output_schema = std::string(kSearchOutput),
-               .annotations = R"({"readOnlyHint":true,"openWorldHint":false})"},
-              [library](McpCall& call) { return hybrid_search(*library, call); });
+  server.tool(
+      {.name = "hybrid_search",
+       .title = "Search documents",
+       .description = "The passages of the documents that fit the words best, also by "
+                      "parts of words and with misspelt ones. Read the whole document by "
+                      "its uri.",
+       .input_schema = std::string(kSearchInput),
+       .output_schema = std::string(kSearchOutput),
+       .annotations = R"({"readOnlyHint":true,"idempotentHint":true,"openWorldHint":false})"},
+      [library](McpCall& call) { return hybrid_search(*library, call); });
 }
 
 DocumentSource::DocumentSource(DocumentLibrary& library)
     : library_(library),
       lists_(library.lists()),
-      template_(R"({"uriTemplate":"docs://{+path}","name":"document","title":"A document",)"
-                R"("description":"A document by its path. Subscribe to be told of changes."})") {}
+      template_(fmt::format(
+          R"({{"uriTemplate":"{}","name":"document","title":"A document",)"
+          R"("description":"A document by its path. Subscribe to be told of changes."}})",
+          kTemplate)) {}
 
 std::span<const std::string> DocumentSource::templates() const {
   if (!library_.has_documents()) return {};
@@ -149,6 +155,32 @@ Task<bool> DocumentSource::read_resource(McpCall& call) {
       call.refuse(rpc::kInternalError, "Too many documents are being read; try again later.");
       break;
   }
+  co_return true;
+}
+
+bool DocumentSource::has_prompt(std::string_view name) const {
+  return lists_.prompts->find(name) != nullptr;
+}
+
+bool DocumentSource::has_resource(std::string_view uri) const {
+  const auto path = document_path(uri);
+  return path && std::ranges::binary_search(*lists_.documents, *path, {}, listed_path);
+}
+
+// Paths as they are, not percent-encoded: whoever expands the template does that.
+Task<bool> DocumentSource::complete_template(const McpCompletionRequest& request,
+                                             McpSuggestions& found) {
+  if (request.name != kTemplate || !library_.has_documents()) co_return false;
+  if (request.argument != "path") co_return true;
+  const std::size_t typed = request.value.size();
+  const auto front = [typed](const std::string& json) {
+    return listed_path(json).substr(0, typed);
+  };
+  const auto fitting = std::ranges::equal_range(*lists_.documents, request.value, {}, front);
+  for (const std::string& json : fitting | std::views::take(McpSuggestions::kMost)) {
+    found.add(listed_path(json));
+  }
+  found.total = fitting.size();
   co_return true;
 }
 

@@ -24,6 +24,9 @@ class DocumentSource final : public McpSource {
   std::span<const std::string> templates() const override;
   Task<bool> get_prompt(McpCall& call) override;
   Task<bool> read_resource(McpCall& call) override;
+  bool has_prompt(std::string_view name) const override;
+  bool has_resource(std::string_view uri) const override;
+  Task<bool> complete_template(const McpCompletionRequest& request, McpSuggestions& found) override;
   void subscribed(std::string_view uri, bool on) override;
 
   // Takes what is new of these.

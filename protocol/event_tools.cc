@@ -5,6 +5,7 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "core/event_stream.h"
 #include "core/topic_name.h"
@@ -22,6 +23,9 @@ namespace dom = simdjson::dom;
 
 constexpr std::int64_t kNsPerS = 1'000'000'000;
 constexpr std::int64_t kMostEvents = 1'000;
+// Of a list, which is as much as a model can use. Five times as many, and checking the result
+// against its schema would go beyond what a check may cost (JsonSchema::kMostSteps).
+constexpr std::size_t kMostTopics = 1'000;
 constexpr std::string_view kControlPrefix = "control.";
 
 Service& service_of(ServerState& state, McpCall& call) {
@@ -77,7 +81,10 @@ Task<void> list_topics(ServerState& state, McpCall& call) {
   std::erase_if(topics, [&](const TopicInfo& topic) {
     return pattern != topic.name && !topic_matches(pattern, topic.name);
   });
-  call.structured("{\"topics\":" + topics_json(topics, state.fabric.ids) + "}");
+  const std::size_t total = topics.size();
+  topics.resize(std::min(total, kMostTopics));
+  call.structured(
+      fmt::format(R"({{"topics":{},"total":{}}})", topics_json(topics, state.fabric.ids), total));
 }
 
 Task<void> read_history(ServerState& state, McpCall& call) {
@@ -235,9 +242,23 @@ std::string new_ref() {
   return ref;
 }
 
+// Clients count on progress that increases. What does not, or is no number, is left out: `told` is
+// what they have been told of.
+Task<void> pass_on_progress(McpCall& call, dom::element said, double& told) {
+  double done = 0;
+  if (said["progress"].get_double().get(done) != simdjson::SUCCESS || done <= told) co_return;
+  told = done;
+  double total = 0;
+  std::string_view message;
+  const bool bounded = said["total"].get_double().get(total) == simdjson::SUCCESS;
+  std::ignore = said["message"].get_string().get(message);
+  co_await call.progress(done, bounded ? std::optional(total) : std::nullopt, message);
+}
+
 // What an agent says of this command: progress is passed on, the reply is the result. False: there
 // is more to come.
-Task<bool> hear(McpCall& call, std::string_view ref, std::string type, std::string data) {
+Task<bool> hear(McpCall& call, std::string_view ref, double& told, std::string type,
+                std::string data) {
   dom::parser parser;
   dom::element value;
   std::string_view named;
@@ -246,13 +267,7 @@ Task<bool> hear(McpCall& call, std::string_view ref, std::string type, std::stri
     co_return false;
   }
   if (type == "progress") {
-    double done = 0;
-    double total = 0;
-    std::string_view message;
-    std::ignore = value["progress"].get_double().get(done);
-    const bool bounded = value["total"].get_double().get(total) == simdjson::SUCCESS;
-    std::ignore = value["message"].get_string().get(message);
-    co_await call.progress(done, bounded ? std::optional(total) : std::nullopt, message);
+    co_await pass_on_progress(call, value, told);
     co_return false;
   }
   if (type != "reply") co_return false;
@@ -284,12 +299,13 @@ Task<void> execute_agent(ServerState& state, McpCall& call) {
     call.fail(number.error().message);
     co_return;
   }
+  double told = -std::numeric_limits<double>::infinity();
   do {
     while (const auto event = reader.next()) {
       std::string said;
       EventParts parts = event->parts;
       append_event_data(said, parts.data);
-      if (co_await hear(call, ref, std::string(parts.type), std::move(said))) co_return;
+      if (co_await hear(call, ref, told, std::string(parts.type), std::move(said))) co_return;
     }
   } while (co_await reader.wait(call.scope(), until_ns));
   if (call.cancelled()) {
@@ -307,73 +323,153 @@ struct EventTool {
   ToolFunction run;
 };
 
-std::string object_schema(std::string_view properties, std::string_view required) {
+// Of arguments: there are no others.
+std::string input_schema(std::string_view properties, std::string_view required) {
   return fmt::format(
       R"({{"type":"object","properties":{{{}}},"required":[{}],"additionalProperties":false}})",
       properties, required);
+}
+
+// Of results.
+std::string output_schema(std::string_view properties, std::string_view required) {
+  return fmt::format(R"({{"type":"object","properties":{{{}}},"required":[{}]}})", properties,
+                     required);
 }
 
 constexpr std::string_view kTopic =
     R"("topic":{"type":"string","description":"The topic, such as jobs.42."})";
 constexpr std::string_view kTypes =
     R"("types":{"type":"array","items":{"type":"string"},"description":"Only these types."})";
-constexpr std::string_view kReads = R"({"readOnlyHint":true,"openWorldHint":false})";
+constexpr std::string_view kAfter = R"("after":{"type":"string","description":"An event's id."})";
+constexpr std::string_view kTimeout =
+    R"("timeout_s":{"type":"integer","minimum":1,"maximum":3600})";
+
+// Of a topic in a list; ids are null as long as it has no events.
+constexpr std::string_view kListedTopic =
+    R"({"type":"object","properties":{"topic":{"type":"string"},"events":{"type":"integer"},)"
+    R"("bytes":{"type":"integer"},"subscribers":{"type":"integer"},)"
+    R"("first_id":{"type":["string","null"]},"last_id":{"type":["string","null"]}},)"
+    R"("required":["topic","events","bytes","subscribers","first_id","last_id"]})";
+constexpr std::string_view kEventMembers =
+    R"("id":{"type":"string"},"event":{"type":"string","description":"Its type."},)"
+    R"("data":{"type":"string"})";
+
+// An event as append_event_json writes it: of the topic that was asked for, or with its topic.
+std::string event_schema(bool with_topic) {
+  return with_topic ? output_schema(fmt::format(R"("topic":{{"type":"string"}},{})", kEventMembers),
+                                    R"("id","topic","event","data")")
+                    : output_schema(kEventMembers, R"("id","event","data")");
+}
+
+constexpr std::string_view kReads =
+    R"({"readOnlyHint":true,"idempotentHint":true,"openWorldHint":false})";
+constexpr std::string_view kPublishes =
+    R"({"readOnlyHint":false,"destructiveHint":false,"idempotentHint":false,)"
+    R"("openWorldHint":false})";
+// What an agent does, nobody knows here.
+constexpr std::string_view kActs =
+    R"({"readOnlyHint":false,"destructiveHint":true,"idempotentHint":false,"openWorldHint":true})";
+
+void add_reading_tools(std::vector<EventTool>& tools) {
+  tools.push_back(
+      {{.name = "list_topics",
+        .title = "List topics",
+        .description = "The topics there are, by name, how many events each holds, its last id. "
+                       "At most 1000; `total` says of how many, a pattern finds the others.",
+        .input_schema =
+            input_schema(R"("pattern":{"type":"string","description":"Such as jobs.*"})", ""),
+        .output_schema = output_schema(
+            fmt::format(R"("topics":{{"type":"array","items":{}}},"total":{{"type":"integer"}})",
+                        kListedTopic),
+            R"("topics","total")")},
+       list_topics});
+  tools.push_back(
+      {{.name = "read_history",
+        .title = "Read history",
+        .description = "Past events of a topic, oldest first: the last ones, or those after an id.",
+        .input_schema = input_schema(
+            fmt::format(R"({},{},{},"last":{{"type":"integer","minimum":1,"maximum":1000}})",
+                        kTopic, kTypes, kAfter),
+            R"("topic")"),
+        .output_schema = output_schema(fmt::format(R"({},"events":{{"type":"array","items":{}}})",
+                                                   kTopic, event_schema(false)),
+                                       R"("topic","events")")},
+       read_history});
+  tools.push_back(
+      {{.name = "wait_for_event",
+        .title = "Wait for an event",
+        .description = "The next event of a topic, or the first after an id; waits up to "
+                       "timeout_s seconds.",
+        .input_schema = input_schema(fmt::format("{},{},{},{}", kTopic, kTypes, kAfter, kTimeout),
+                                     R"("topic")"),
+        .output_schema = output_schema(
+            fmt::format(R"("timeout":{{"type":"boolean","description":"There was none in time; )"
+                        R"(otherwise there is the event."}},"event":{})",
+                        event_schema(true)),
+            R"("timeout")")},
+       wait_for_event});
+  tools.push_back(
+      {{.name = "get_pipeline_status",
+        .title = "Status of pipelines",
+        .description = "The latest event of each pipeline and job (topics progress.*, jobs.*, "
+                       "quality.*), or of one.",
+        .input_schema =
+            input_schema(R"("id":{"type":"string","description":"Of one session or job."})", ""),
+        .output_schema = output_schema(
+            fmt::format(R"("pipelines":{{"type":"array","items":{}}})", event_schema(true)),
+            R"("pipelines")")},
+       get_pipeline_status});
+  tools.push_back(
+      {{.name = "get_handover_content",
+        .title = "Handover",
+        .description = "The latest event of a topic, by default `handover`: what the phase before "
+                       "has left.",
+        .input_schema = input_schema(kTopic, ""),
+        .output_schema =
+            output_schema(fmt::format(R"({},"handover":{})", kTopic, event_schema(true)),
+                          R"("topic","handover")")},
+       get_handover_content});
+  for (EventTool& tool : tools) tool.about.annotations = kReads;
+}
+
+void add_acting_tools(std::vector<EventTool>& tools) {
+  tools.push_back(
+      {{.name = "publish_event",
+        .title = "Publish an event",
+        .description = "Publishes an event to everybody who follows the topic. With an id it is "
+                       "stored once, however often it is sent.",
+        .input_schema =
+            input_schema(fmt::format(R"({},"data":{{"description":"A text, or any JSON."}},)"
+                                     R"("event":{{"type":"string","description":"Its type."}},)"
+                                     R"("id":{{"type":"string"}})",
+                                     kTopic),
+                         R"("topic","data")"),
+        .output_schema = output_schema(
+            fmt::format(R"({},"id":{{"type":"string","description":"Of the event."}})", kTopic),
+            R"("id","topic")"),
+        .annotations = std::string(kPublishes)},
+       publish_event});
+  tools.push_back(
+      {{.name = "execute_agent",
+        .title = "Run an agent",
+        .description = "Sends a query to the worker of this name, passes its progress on and gives "
+                       "its reply.",
+        .input_schema =
+            input_schema(fmt::format(R"("agent_name":{{"type":"string","minLength":1}},)"
+                                     R"("query":{{"type":"string"}},{})",
+                                     kTimeout),
+                         R"("agent_name","query")"),
+        .output_schema = output_schema(
+            R"("ref":{"type":"string","description":"Of the command; the rest is the worker's."})",
+            R"("ref")"),
+        .annotations = std::string(kActs)},
+       execute_agent});
+}
 
 std::vector<EventTool> event_tools() {
   std::vector<EventTool> tools;
-  const auto add = [&](std::string name, std::string title, std::string description,
-                       std::string schema, std::string_view annotations, ToolFunction run) {
-    tools.push_back({{.name = std::move(name),
-                      .title = std::move(title),
-                      .description = std::move(description),
-                      .input_schema = std::move(schema),
-                      .annotations = std::string(annotations)},
-                     run});
-  };
-  add("list_topics", "List topics",
-      "The topics there are, how many events each holds, its last id.",
-      object_schema(R"("pattern":{"type":"string","description":"Such as jobs.*"})", ""), kReads,
-      list_topics);
-  add("read_history", "Read history",
-      "Past events of a topic, oldest first: the last ones, or those after an id.",
-      object_schema(
-          fmt::format(R"({},{},"after":{{"type":"string","description":"An event's id."}},)"
-                      R"("last":{{"type":"integer","minimum":1,"maximum":1000}})",
-                      kTopic, kTypes),
-          R"("topic")"),
-      kReads, read_history);
-  add("wait_for_event", "Wait for an event",
-      "The next event of a topic, or the first after an id; waits up to timeout_s seconds.",
-      object_schema(
-          fmt::format(R"({},{},"after":{{"type":"string","description":"An event's id."}},)"
-                      R"("timeout_s":{{"type":"integer","minimum":1,"maximum":3600}})",
-                      kTopic, kTypes),
-          R"("topic")"),
-      kReads, wait_for_event);
-  add("publish_event", "Publish an event",
-      "Publishes an event to everybody who follows the topic. With an id it is stored once, "
-      "however "
-      "often it is sent.",
-      object_schema(fmt::format(R"({},"data":{{"description":"A text, or any JSON."}},)"
-                                R"("event":{{"type":"string","description":"Its type."}},)"
-                                R"("id":{{"type":"string"}})",
-                                kTopic),
-                    R"("topic","data")"),
-      R"({"readOnlyHint":false,"destructiveHint":false,"openWorldHint":false})", publish_event);
-  add("get_pipeline_status", "Status of pipelines",
-      "The latest event of each pipeline and job (topics progress.*, jobs.*, quality.*), or of "
-      "one.",
-      object_schema(R"("id":{"type":"string","description":"Of one session or job."})", ""), kReads,
-      get_pipeline_status);
-  add("get_handover_content", "Handover",
-      "The latest event of a topic, by default `handover`: what the phase before has left.",
-      object_schema(kTopic, ""), kReads, get_handover_content);
-  add("execute_agent", "Run an agent",
-      "Sends a query to the worker of this name, passes its progress on and gives its reply.",
-      object_schema(R"("agent_name":{"type":"string","minLength":1},"query":{"type":"string"},)"
-                    R"("timeout_s":{"type":"integer","minimum":1,"maximum":3600})",
-                    R"("agent_name","query")"),
-      R"({"readOnlyHint":false,"openWorldHint":true})", execute_agent);
+  add_reading_tools(tools);
+  add_acting_tools(tools);
   return tools;
 }
 

@@ -26,6 +26,9 @@ class TopicResources final : public McpSource {
 
   std::span<const std::string> templates() const override { return {&template_, 1}; }
   Task<bool> read_resource(McpCall& call) override;
+  // Any topic that could be: it may be followed before anything is published to it.
+  bool has_resource(std::string_view uri) const override;
+  Task<bool> complete_template(const McpCompletionRequest& request, McpSuggestions& found) override;
   void subscribed(std::string_view uri, bool on) override;
 
   // Follows nothing any more; awaited before the core ends.

@@ -12,6 +12,7 @@ namespace ringcast {
 namespace {
 
 constexpr std::string_view kScheme = "events://";
+constexpr std::string_view kTemplate = "events://{+topic}";
 constexpr std::uint64_t kMostEventsRead = 100;
 // A topic that moves all the time is told of this often.
 constexpr std::int64_t kQuietNs = 100'000'000;
@@ -32,9 +33,11 @@ struct TopicResources::Followed {
 
 TopicResources::TopicResources(Service& service)
     : service_(service),
-      template_(R"({"uriTemplate":"events://{+topic}","name":"topic","title":"A topic",)"
-                R"("description":"The latest events of a topic, as JSON. Subscribe to be told of )"
-                R"(new ones.","mimeType":"application/json"})"),
+      template_(fmt::format(
+          R"({{"uriTemplate":"{}","name":"topic","title":"A topic",)"
+          R"("description":"The latest events of a topic, as JSON. Subscribe to be told of )"
+          R"(new ones.","mimeType":"application/json"}})",
+          kTemplate)),
       following_(service.reactor()) {}
 
 TopicResources::~TopicResources() = default;
@@ -54,6 +57,20 @@ Task<bool> TopicResources::read_resource(McpCall& call) {
     append_event_json(json, topic, event->parts);
   }
   call.embed_text(call.name(), "application/json", json + "]");
+  co_return true;
+}
+
+bool TopicResources::has_resource(std::string_view uri) const {
+  return is_topic_name(topic_of(uri));
+}
+
+Task<bool> TopicResources::complete_template(const McpCompletionRequest& request,
+                                             McpSuggestions& found) {
+  if (request.name != kTemplate) co_return false;
+  if (request.argument != "topic") co_return true;
+  for (TopicInfo& topic : co_await service_.shard().describe_topics()) {
+    if (topic.name.starts_with(request.value)) found.add(std::move(topic.name));
+  }
   co_return true;
 }
 

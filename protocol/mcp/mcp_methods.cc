@@ -342,8 +342,15 @@ Task<void> McpMethods::read_resource(McpCall& call) {
 }
 
 Task<void> McpMethods::subscribe(McpCall& call) {
+  const McpEndpoint& endpoint = call.endpoint_;
+  const auto has = [&call](const McpSource* source) { return source->has_resource(call.name_); };
   if (call.name_.empty()) {
     invalid_params(call, "`uri` is missing.");
+  } else if (endpoint.server().find_resource(call.name_) == nullptr &&
+             std::ranges::none_of(endpoint.sources(), has)) {
+    std::string data = R"({"uri":)";
+    append_json_string(data, call.name_);
+    call.refuse(rpc::kResourceNotFound, "There is no such resource.", data + "}");
   } else if (!call.session_->subscribe(call.name_)) {
     invalid_params(call, "This session has as many subscriptions as it may.");
   }
@@ -355,39 +362,89 @@ Task<void> McpMethods::unsubscribe(McpCall& call) {
   co_return;
 }
 
-Task<void> McpMethods::complete(McpCall& call) {
+namespace {
+
+// What `completion/complete` is about; nothing if the parameters do not say.
+struct ToComplete {
+  McpCompletionRequest request;
+  bool prompt;  // an argument of one; otherwise a variable of a template
+};
+
+std::optional<ToComplete> read_completion(const dom::object& params) {
   dom::object reference;
   dom::object argument;
-  if (!call.message_.has_params ||
-      call.message_.params["ref"].get_object().get(reference) != simdjson::SUCCESS ||
-      call.message_.params["argument"].get_object().get(argument) != simdjson::SUCCESS) {
-    invalid_params(call, "`ref` and `argument` are missing.");
-    co_return;
+  ToComplete out{};
+  if (params["ref"].get_object().get(reference) != simdjson::SUCCESS ||
+      params["argument"].get_object().get(argument) != simdjson::SUCCESS ||
+      argument["name"].get_string().get(out.request.argument) != simdjson::SUCCESS ||
+      argument["value"].get_string().get(out.request.value) != simdjson::SUCCESS) {
+    return std::nullopt;
   }
   const std::string_view type = parameter(&reference, "type");
-  const bool prompt = type == "ref/prompt";
-  if (!prompt && type != "ref/resource") {
-    invalid_params(call, "`ref` is of type ref/prompt or ref/resource.");
+  out.prompt = type == "ref/prompt";
+  if (!out.prompt && type != "ref/resource") return std::nullopt;
+  out.request.name = parameter(&reference, out.prompt ? "name" : "uri");
+  return out;
+}
+
+// Whether the server itself has the prompt, the template or, which a reference may be too, the
+// resource.
+bool is_registered(const McpServer& server, const ToComplete& wanted) {
+  const std::string_view name = wanted.request.name;
+  if (wanted.prompt) return server.find_prompt(name) != nullptr;
+  if (!name.contains('{')) return server.find_resource(name) != nullptr;
+  return std::ranges::any_of(server.templates(),
+                             [name](const auto& one) { return one->about.uri == name; });
+}
+
+// False: there is nothing of that name.
+Task<bool> find_suggestions(McpEndpoint& endpoint, const ToComplete& wanted,
+                            McpSuggestions& found) {
+  const McpCompletionRequest& request = wanted.request;
+  const auto add = [&found](std::vector<std::string> values) {
+    for (std::string& value : values) found.add(std::move(value));
+  };
+  const McpServer& server = endpoint.server();
+  if (is_registered(server, wanted)) {
+    if (server.completer()) add(server.completer()(request));
+    co_return true;
+  }
+  for (McpSource* const source : endpoint.sources()) {
+    if (!wanted.prompt) {
+      if (co_await source->complete_template(request, found)) co_return true;
+      if (source->has_resource(request.name)) co_return true;
+    } else if (source->has_prompt(request.name)) {
+      add(source->complete(request));
+      co_return true;
+    }
+  }
+  co_return false;
+}
+
+}  // namespace
+
+Task<void> McpMethods::complete(McpCall& call) {
+  const auto wanted = call.message_.has_params ? read_completion(call.message_.params)
+                                               : std::optional<ToComplete>();
+  if (!wanted) {
+    invalid_params(call,
+                   "`ref` is of type ref/prompt or ref/resource, `argument` has `name` and "
+                   "`value`.");
     co_return;
   }
-  const McpCompletionRequest request{.name = parameter(&reference, prompt ? "name" : "uri"),
-                                     .argument = parameter(&argument, "name"),
-                                     .value = parameter(&argument, "value")};
-  const McpServer& server = call.endpoint_.server();
-  constexpr std::size_t kMost = 100;  // the protocol's own bound
-  std::vector<std::string> values;
-  if (server.completer()) values = server.completer()(request);
-  for (const McpSource* const source : call.endpoint_.sources()) {
-    for (std::string& value : source->complete(request)) values.push_back(std::move(value));
+  McpSuggestions found;
+  if (!co_await find_suggestions(call.endpoint_, *wanted, found)) {
+    invalid_params(call, fmt::format("There is no {} `{}`.", wanted->prompt ? "prompt" : "template",
+                                     wanted->request.name));
+    co_return;
   }
-  const std::size_t total = values.size();
-  values.resize(std::min(total, kMost));
   call.body_ = R"("completion":{"values":[)";
-  for (std::size_t i = 0; i < values.size(); ++i) {
+  for (std::size_t i = 0; i < found.values.size(); ++i) {
     if (i > 0) call.body_ += ',';
-    append_json_string(call.body_, values[i]);
+    append_json_string(call.body_, found.values[i]);
   }
-  call.body_ += fmt::format(R"(],"total":{},"hasMore":{}}})", total, total > kMost);
+  call.body_ +=
+      fmt::format(R"(],"total":{},"hasMore":{}}})", found.total, found.total > found.values.size());
 }
 
 }  // namespace ringcast

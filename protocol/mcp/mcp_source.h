@@ -3,15 +3,31 @@
 // clients by McpEndpoint::announce(), or announce_here() where every core sees the change itself.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/task.h"
 #include "protocol/mcp/mcp_call.h"
 
 namespace ringcast {
+
+// What is suggested for what is being typed. The protocol has a bound for one answer; what is
+// beyond it is counted.
+struct McpSuggestions {
+  static constexpr std::size_t kMost = 100;
+
+  std::vector<std::string> values;
+  std::size_t total = 0;
+
+  void add(std::string value) {
+    ++total;
+    if (values.size() < kMost) values.push_back(std::move(value));
+  }
+};
 
 class McpSource {
  public:
@@ -26,8 +42,17 @@ class McpSource {
   virtual Task<bool> get_prompt(McpCall& call);
   virtual Task<bool> read_resource(McpCall& call);
 
-  // Suggestions for an argument of a prompt or a variable of a template.
+  // Whether there is a prompt of this name, or a resource of this URI that can be followed.
+  virtual bool has_prompt(std::string_view /*name*/) const { return false; }
+  virtual bool has_resource(std::string_view /*uri*/) const { return false; }
+
+  // Suggestions for an argument of one of its own prompts.
   virtual std::vector<std::string> complete(const McpCompletionRequest& request) const;
+  // Suggestions for a variable of one of its own templates; false if it has no such template.
+  virtual Task<bool> complete_template(const McpCompletionRequest& /*request*/,
+                                       McpSuggestions& /*found*/) {
+    co_return false;
+  }
 
   // Somebody wants to know when this resource changes, or does not any more; both are said as often
   // as it is the case.

@@ -209,8 +209,8 @@ def test_nothing_else_is_read(tmp_path, server, documents, path):
     client = Session(server)
     wire.wait_for(lambda: "docs://inside.json" in listed(client), "the link inside")
     assert contents(client, "docs://inside.json")["text"] == '{"answer":42}'
-    reply = client.ask("resources/read", {"uri": "docs://" + path})
-    assert reply["error"]["code"] == -32002, reply
+    for method in ("resources/read", "resources/subscribe"):
+        assert client.ask(method, {"uri": "docs://" + path})["error"]["code"] == -32002, method
     assert "docs://" + path not in listed(client)
 
 
@@ -440,8 +440,8 @@ def test_tool_only_with_documents(tmp_path, documents):
     prompts.mkdir()
     with Server(tmp_path, [documents]) as server:
         tools = pages(Session(server), "tools/list", "tools")
-        (tool,) = [tool for tool in tools if tool["name"] == "hybrid_search"]
-        assert tool["inputSchema"]["required"] == ["query"]
+        (one,) = [tool for tool in tools if tool["name"] == "hybrid_search"]
+        assert one["inputSchema"]["required"] == ["query"] and one["annotations"]["idempotentHint"]
     with Server(tmp_path, [], [prompts]) as server:
         client = Session(server)
         tools = pages(client, "tools/list", "tools")
@@ -524,6 +524,9 @@ def test_prompts(tmp_path, prompts, kind):
             reply = client.ask("prompts/get", {"name": "review", "arguments": wrong})
             assert reply["error"]["code"] == -32602 and "`language`" in reply["error"]["message"]
         assert client.ask("prompts/get", {"name": "nothing"})["error"]["code"] == -32602
+        ref = {"ref": {"type": "ref/prompt", "name": "review"}}
+        ref["argument"] = {"name": "style", "value": ""}  # of which nothing is known
+        assert client.ask("completion/complete", ref)["result"]["completion"]["values"] == []
         lines = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
         left_out = {
             os.path.basename(line["file"]): line["reason"]

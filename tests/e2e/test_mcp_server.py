@@ -1,5 +1,6 @@
 """MCP of `ringcast serve`: topics as tools and resources, WebSocket, standard input and output."""
 
+import contextlib
 import json
 import pathlib
 import signal
@@ -15,6 +16,7 @@ import wire
 import ws_wire
 
 TOKEN = "a-token-of-sixteen-characters"
+TOPICS = "events://{+topic}"
 
 
 class OnPort:
@@ -51,8 +53,61 @@ def test_the_tools_are_listed_with_schemas(client):
         "list_topics", "read_history", "publish_event", "wait_for_event",
         "get_pipeline_status", "get_handover_content", "execute_agent",
     }  # fmt: skip
-    for tool in tools.values():
-        assert tool["description"] and tool["inputSchema"]["type"] == "object"
+    for name, tool in tools.items():
+        assert tool["title"] and tool["description"] and tool["inputSchema"]["type"] == "object"
+        assert tool["outputSchema"]["type"] == "object" and tool["outputSchema"]["required"]
+        hints = tool["annotations"]
+        reads = name not in ("publish_event", "execute_agent")
+        assert hints["readOnlyHint"] is reads and hints["idempotentHint"] is reads, name
+        assert hints["openWorldHint"] is (name == "execute_agent"), name
+
+
+def test_results_fit_their_schemas(client, server, topic):
+    """The server checks them; here it is seen that the schemas leave nothing out."""
+    tools = client.ask("tools/list")["result"]["tools"]
+    schemas = {tool["name"]: tool["outputSchema"] for tool in tools}
+
+    def described(schema, value):
+        if isinstance(value, list):
+            return all(described(schema["items"], item) for item in value)
+        if not isinstance(value, dict):
+            return "type" in schema
+        return set(schema["required"]) <= value.keys() and all(
+            described(schema["properties"][name], item) for name, item in value.items()
+        )
+
+    def call(name, /, **arguments):
+        got = structured(client.call(name, **arguments))
+        assert described(schemas[name], got), got
+        return got
+
+    call("publish_event", topic=topic, data={"a": [1]}, event="step", id="k")
+    last = call("read_history", topic=topic)["events"][0]["id"]
+    wire.publish(server.port, f"jobs.{topic}", "two\nlines \x7f \u2028 ü")
+    call("get_pipeline_status", id=topic)
+    call("get_handover_content", topic=topic)
+    call("wait_for_event", topic=topic, timeout_s=1)
+    call("publish_event", topic=topic, data="x")
+    call("wait_for_event", topic=topic, after=last)
+    call("read_history", topic=f"{topic}.empty")
+    assert call("list_topics", pattern=f"{topic}.empty")["topics"][0]["last_id"] is None
+    call("list_topics")
+    with worker(server.port, topic, lambda order: [("reply", {"ref": order["ref"]})]):
+        call("execute_agent", agent_name=topic, query="x")
+
+
+def test_long_results_fit_their_schemas(start):
+    server = start()
+    client = mcp_wire.Stateless(OnPort(server.port))
+    with wire.Connection(server.port) as connection:
+        for name in [*(f"jobs.{n:04}" for n in range(6000)), *["other"] * 1000]:
+            wire.publish(server.port, name, "x", connection=connection)
+    found = structured(client.call("list_topics", pattern="jobs.*"))
+    names = [one["topic"] for one in found["topics"]]
+    assert found["total"] == 6000 and names == [f"jobs.{n:04}" for n in range(1000)]
+    assert structured(client.call("list_topics", pattern="jobs.59*"))["total"] == 100
+    assert len(structured(client.call("get_pipeline_status"))["pipelines"]) == 1000
+    assert len(structured(client.call("read_history", topic="other", last=999))["events"]) == 999
 
 
 def test_an_event_published_by_a_tool_reaches_subscribers(client, server, topic):
@@ -122,41 +177,58 @@ def test_status_and_handover_are_the_latest_events(client, server, topic):
     assert got["handover"]["data"] == "all of it"
 
 
-def agent(port, name, ready):
-    """A worker over SSE and HTTP: tells its progress and replies."""
-    with wire.subscribe(port, f"control.{name}") as stream:
-        ready.set()
-        order = json.loads(stream.event().data)
-        for done in (1, 2):
-            progress = {
-                "ref": order["ref"],
-                "progress": done,
-                "total": 2,
-                "message": f"part {done}",
-            }
-            wire.publish(port, f"control.{name}", json.dumps(progress), event="progress")
-        reply = {"ref": order["ref"], "answer": order["query"].upper()}
-        wire.publish(port, f"control.{name}", json.dumps(reply), event="reply")
+@contextlib.contextmanager
+def worker(port, name, answers):
+    """A worker over SSE and HTTP; `answers` gives what it says to an order, types and data."""
+    ready = threading.Event()
+
+    def work():
+        with wire.subscribe(port, f"control.{name}") as stream:
+            ready.set()
+            order = json.loads(stream.event().data)
+            for kind, data in answers(order):
+                wire.publish(port, f"control.{name}", json.dumps(data), event=kind)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert ready.wait(10)
+    yield
+    thread.join()
+
+
+def run_agent(client, server, name, answers):
+    """The messages of a call that wants to hear of progress."""
+    params = {"name": "execute_agent", "arguments": {"agent_name": name, "query": "hello"}}
+    body = client.request("tools/call", params, meta=client.envelope(progressToken="t"))
+    with worker(server.port, name, answers):
+        return client.post(body).messages()
 
 
 def test_an_agent_is_run_with_progress(client, server, topic):
-    ready = threading.Event()
-    worker = threading.Thread(target=agent, args=(server.port, topic, ready))
-    worker.start()
-    assert ready.wait(10)
-    arguments = {"agent_name": topic, "query": "hello"}
-    meta = client.envelope(progressToken="t")
-    body = client.request(
-        "tools/call", {"name": "execute_agent", "arguments": arguments}, meta=meta
-    )
-    messages = client.post(body).messages()
-    worker.join()
+    def answers(order):
+        ref = {"ref": order["ref"]}
+        for done in (1, 2):
+            yield "progress", {**ref, "progress": done, "total": 2, "message": f"part {done}"}
+        yield "reply", {**ref, "answer": order["query"].upper()}
+
+    messages = run_agent(client, server, topic, answers)
     progress = [one["params"] for one in messages[:-1]]
-    assert [(one["progress"], one["total"], one["message"]) for one in progress] == [
-        (1, 2, "part 1"),
-        (2, 2, "part 2"),
-    ]
+    told = [(one["progress"], one["total"], one["message"]) for one in progress]
+    assert told == [(1, 2, "part 1"), (2, 2, "part 2")]
     assert messages[-1]["result"]["structuredContent"]["answer"] == "HELLO"
+
+
+def test_progress_of_an_agent_only_increases(client, server, topic):
+    def answers(order):
+        for said in [-1, 0, "NaN", None, 0, True, [5], 2, 1.5, 2, 2.0, "7", 2.25, -3, 10, 4]:
+            yield "progress", {"ref": order["ref"], "progress": said}
+        yield "progress", {"ref": order["ref"], "message": "no number"}
+        yield "progress", {"ref": order["ref"], "progress": 11, "total": "many"}
+        yield "reply", {"ref": order["ref"]}
+
+    *progress, last = run_agent(client, server, topic, answers)
+    assert [one["params"]["progress"] for one in progress] == [-1, 0, 2, 2.25, 10, 11]
+    assert all("total" not in one["params"] for one in progress) and "result" in last
 
 
 def test_an_agent_without_a_worker_is_a_failure_in_time(client, topic):
@@ -203,6 +275,64 @@ def test_subscribers_of_a_topic_are_told(server, topic):
         assert update["params"] == {"uri": uri}
         assert session.ask("resources/unsubscribe", {"uri": uri})["result"] == {}
     session.delete()
+
+
+def test_what_cannot_be_read_cannot_be_followed(server):
+    session = mcp_wire.Session(OnPort(server.port))
+    for uri in ("bogus://x", "events://", "events://two words", TOPICS, "docs://x", "x"):
+        for method in ("resources/read", "resources/subscribe"):
+            error = session.ask(method, {"uri": uri})["error"]
+            assert error["code"] == -32002 and error["data"] == {"uri": uri}, method
+    assert session.ask("resources/subscribe", {})["error"]["code"] == -32602
+    session.delete()
+
+
+def completed(client, template, variable, value):
+    wanted = {"ref": {"type": "ref/resource", "uri": template}}
+    wanted["argument"] = {"name": variable, "value": value}
+    found = client.ask("completion/complete", wanted)["result"]["completion"]
+    assert found["hasMore"] is (found["total"] > len(found["values"]))
+    return found["values"], found["total"]
+
+
+def test_topics_of_all_cores_are_completed(start):
+    server = start()
+    client = mcp_wire.Stateless(OnPort(server.port))
+    for name in [*(f"jobs.{n:03}" for n in reversed(range(105))), "job", "Jobs", "jo/b", "jö"]:
+        wire.publish(server.port, name, "x")
+    names = ["jo/b", "job", *(f"jobs.{n:03}" for n in range(105))]
+    assert completed(client, TOPICS, "topic", "jo") == (names[:100], 107)
+    assert completed(client, TOPICS, "topic", "jobs.00") == (names[2:12], 10)
+    assert completed(client, TOPICS, "topic", "jö") == (["jö"], 1)
+    assert len(completed(client, TOPICS, "topic", "")[0]) == 100
+    assert completed(client, TOPICS, "topic", "none") == ([], 0)
+    assert completed(client, TOPICS, "other", "jo") == ([], 0)
+
+
+def test_paths_of_documents_are_completed(start, tmp_path):
+    (tmp_path / "docs").mkdir()
+    paths = [f"brief-{n:03}.md" for n in range(150)]
+    for name in [*reversed(paths), "a b ü&%41.md", ".brief"]:
+        (tmp_path / "docs" / name).write_text("x")
+    client = mcp_wire.Stateless(OnPort(start(f"mcp: {{documents: [{tmp_path}/docs]}}\n").port))
+    template = "docs://{+path}"
+    assert completed(client, template, "path", "bri") == (paths[:100], 150)
+    assert completed(client, template, "path", "brief-149.md") == (paths[149:], 1)
+    assert completed(client, template, "path", "a b ü") == (["a b ü&%41.md"], 1)
+    assert completed(client, template, "path", "")[1] == 151
+    for nothing in ("B", "%61", "brief-149.mdx", "\0", "."):
+        assert completed(client, template, "path", nothing) == ([], 0), nothing
+    assert completed(client, "docs://brief-000.md", "path", "b") == ([], 0)  # no template
+
+
+def test_what_is_not_there_is_not_completed(client):
+    topics, argument = {"type": "ref/resource", "uri": TOPICS}, {"name": "topic", "value": "j"}
+    wrong = [({"type": "ref/prompt", "name": name}, argument) for name in ("none", TOPICS, "")]
+    wrong += [({**topics, "uri": uri}, argument) for uri in ("b://{x}", "b://x", "docs://{+path}")]
+    wrong += [(topics, of) for of in ({"name": "topic"}, {"value": ""}, {**argument, "value": 1})]
+    for ref, of in wrong:
+        error = client.ask("completion/complete", {"ref": ref, "argument": of})["error"]
+        assert error["code"] == -32602, (ref, of)
 
 
 def test_a_stateless_client_follows_a_topic(client, server, topic):

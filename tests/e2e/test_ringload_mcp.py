@@ -159,6 +159,16 @@ def test_http_with_sse(stand_in, form):
     assert result["errors"]["calls_failed"] > 0 and result["lost"] == 0, result
 
 
+def test_a_url_without_a_path_follows_the_transport(stand_in):
+    origin = f"http://127.0.0.1:{stand_in.port}"
+    for more in (("--transport", "sse"), ("--transport", "sse", *LEGACY), LEGACY, ()):
+        assert is_clean(ringload("--url", origin, *more, "--connections", 2, "--strict")), more
+    program = servers.binary().parent / "ringload"
+    told = subprocess.run([program, "mcp", "--help"], capture_output=True, text=True, timeout=90)
+    words = " ".join(told.stdout.split())
+    assert "without a path, /sse with --transport sse and /mcp otherwise" in words, words
+
+
 @pytest.mark.parametrize("era", ["modern", "legacy"])
 def test_websocket(stand_in, era):
     few = ("--transport", "ws", "--connections", 4, "--era", era, "--strict")
@@ -184,6 +194,8 @@ def test_what_it_costs_the_server(start):
         (("--raw", *LEGACY), "--raw needs --era modern"),
         (("--raw", "--transport", "ws"), "--raw needs"),
         (("--idle", "--sessions", 5, "--transport", "ws"), "--idle needs --transport http"),
+        (("--era", "modern", "--transport", "sse"), "--transport sse needs --era legacy"),
+        (("--era", "modern", "--idle", "--sessions", 5), "--idle needs --era legacy"),
         (("--idle",), "--idle requires --sessions"),
         (("--idle", "--sessions", 5, "--rate", 5), "--rate excludes --idle"),
         (("--rate", 5, "--window", 5), "excludes"),

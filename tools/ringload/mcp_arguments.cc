@@ -16,6 +16,8 @@ const char* const kMcpExamples = R"(Examples:
     ringload mcp --rate 10 --time 60
   The revisions before 2026-07-28, with 1000 sessions on 32 connections:
     ringload mcp --era legacy --sessions 1000
+  The oldest transport, HTTP with SSE at /sse:
+    ringload mcp --transport sse
   What does a silent session with an open stream cost?
     ringload mcp --idle --sessions 10000 --server-pid $(pidof ringcast)
   The same bytes to any URL, of whose answers only status and length are looked at:
@@ -38,10 +40,11 @@ std::string plain_name(const std::string& name) {
   return plain ? "" : "is no name of 1 to 128 letters, digits and `_-./`";
 }
 
-std::string path_of(const std::string& url) {
+// Where nothing is said, where ringcast has it.
+std::string path_of(const std::string& url, Transport transport) {
   const std::size_t host = url.find("//");
   const std::size_t at = url.find_first_of("/?#", host == std::string::npos ? 0 : host + 2);
-  if (at == std::string::npos) return "/mcp";
+  if (at == std::string::npos) return transport == Transport::sse ? "/sse" : "/mcp";
   const std::string path = url.substr(at, url.find('#', at) - at);
   return path.starts_with('/') ? path : "/" + path;
 }
@@ -51,7 +54,10 @@ std::string path_of(const std::string& url) {
 void McpArguments::add_to(CLI::App& app, Options& options) {
   constexpr std::uint32_t kMost = 10'000'000;
   McpOptions& mcp = options.mcp;
-  app.add_option("--url", url_, "the endpoint of an MCP server")->capture_default_str();
+  app.add_option("--url", url_,
+                 "the endpoint of an MCP server; without a path, /sse with --transport sse and "
+                 "/mcp otherwise")
+      ->capture_default_str();
   app.add_option("--tool", mcp.tool, "the tool to call")->check(plain_name)->capture_default_str();
   app.add_option("--argument", mcp.argument, "its argument, a text that it gives back")
       ->check(plain_name)
@@ -64,12 +70,14 @@ void McpArguments::add_to(CLI::App& app, Options& options) {
                  "connections that call, with one call under way at a time on each")
       ->check(CLI::Range(1U, 65535U))
       ->capture_default_str();
-  app.add_option("--era", era_, "modern: revision 2026-07-28, without sessions; legacy: 2025-11-25")
-      ->check(CLI::IsMember({"modern", "legacy"}))
-      ->capture_default_str();
+  app.add_option(
+         "--era", era_,
+         "modern: revision 2026-07-28, without sessions; legacy: 2025-11-25 (default: modern; "
+         "with --transport sse or --idle: legacy)")
+      ->check(CLI::IsMember({"modern", "legacy"}));
   app.add_option("--transport", transport_,
                  "http: Streamable HTTP; sse: HTTP with SSE, as revision 2024-11-05 has it "
-                 "(legacy); ws: WebSocket")
+                 "(legacy, at /sse); ws: WebSocket")
       ->check(CLI::IsMember({"http", "sse", "ws"}))
       ->capture_default_str();
   auto* sessions =
@@ -94,6 +102,13 @@ void McpArguments::add_to(CLI::App& app, Options& options) {
 Result<void> McpArguments::check(const Options& options) const {
   const McpOptions& mcp = options.mcp;
   const bool http = options.transport == Transport::http;
+  if (era_ == "modern" && options.transport == Transport::sse) {
+    return fail("bad_usage",
+                "--transport sse needs --era legacy: revision 2026-07-28 is not spoken over it.");
+  }
+  if (era_ == "modern" && idle_) {
+    return fail("bad_usage", "--idle needs --era legacy: revision 2026-07-28 has no sessions.");
+  }
   if (mcp.sessions != 0 && mcp.era == McpEra::modern) {
     return fail("bad_usage", "--sessions needs --era legacy: revision 2026-07-28 has none.");
   }
@@ -126,7 +141,7 @@ Result<void> McpArguments::settle(Options& options) const {
   options.target = std::move(*target);
   options.target.name = options.mcp.raw ? "HTTP server" : "MCP server";
   options.kind = Kind::mcp;
-  options.mcp.path = path_of(url_);
+  options.mcp.path = path_of(url_, options.transport);
   options.subscribers = options.slow_readers = 0;
   options.publishers = connections_;
   options.window = window_ != 0 ? window_ : connections_;

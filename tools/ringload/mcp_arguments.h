@@ -22,8 +22,8 @@ class McpArguments {
  private:
   Result<void> check(const Options& options) const;
 
-  std::string url_ = "http://127.0.0.1:8080/mcp";
-  std::string era_ = "modern";
+  std::string url_ = "http://127.0.0.1:8080";
+  std::string era_;  // empty: not given
   std::string transport_ = "http";
   std::uint32_t connections_ = 32;
   std::uint32_t window_ = 0;  // not given
