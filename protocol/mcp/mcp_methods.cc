@@ -48,6 +48,13 @@ RpcError lacking(std::string_view capabilities) {
           .data = fmt::format(R"({{"requiredCapabilities":{}}})", capabilities)};
 }
 
+void no_such_resource(McpCall& call) {
+  std::string data = R"({"uri":)";
+  append_json_string(data, call.name());
+  call.refuse(is_stateless(call.revision()) ? rpc::kInvalidParams : rpc::kResourceNotFound,
+              "There is no such resource.", data + "}");
+}
+
 // Parameters of this name, or an empty text.
 std::string_view parameter(const dom::object* params, std::string_view name) {
   std::string_view value;
@@ -326,11 +333,7 @@ Task<void> McpMethods::read_resource(McpCall& call) {
     for (McpSource* const source : call.endpoint_.sources()) {
       if (co_await source->read_resource(call)) co_return;
     }
-    std::string data = R"({"uri":)";
-    append_json_string(data, call.name_);
-    data += '}';
-    call.refuse(is_stateless(call.revision_) ? rpc::kInvalidParams : rpc::kResourceNotFound,
-                "There is no such resource.", std::move(data));
+    no_such_resource(call);
     co_return;
   }
   if (!read_answers(call)) {
@@ -348,9 +351,7 @@ Task<void> McpMethods::subscribe(McpCall& call) {
     invalid_params(call, "`uri` is missing.");
   } else if (endpoint.server().find_resource(call.name_) == nullptr &&
              std::ranges::none_of(endpoint.sources(), has)) {
-    std::string data = R"({"uri":)";
-    append_json_string(data, call.name_);
-    call.refuse(rpc::kResourceNotFound, "There is no such resource.", data + "}");
+    no_such_resource(call);
   } else if (!call.session_->subscribe(call.name_)) {
     invalid_params(call, "This session has as many subscriptions as it may.");
   }

@@ -9,7 +9,7 @@
 //                 call.text(fmt::format("Sunny in {}.", call.string("city")));
 //                 co_return;
 //               });
-//   return serve_mcp("127.0.0.1:9000", server);         // protocol/mcp/mcp_program.h
+//   return serve_mcp("127.0.0.1:9000", server) ? 0 : 1;  // protocol/mcp/mcp_program.h
 //
 // A handler is a coroutine on the core whose client calls; protocol/mcp/mcp_call.h says what it can
 // do. It may be a lambda with captures, since the server keeps the lambda as long as it runs; what

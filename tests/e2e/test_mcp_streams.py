@@ -213,6 +213,7 @@ def test_a_call_that_lets_its_client_poll(session):
 
 
 def test_change_notices(session):
+    there = "test://template/a/data"
     with session.get() as stream:
         session.call("test_trigger_tool_change")
         assert stream.message() == {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
@@ -220,15 +221,15 @@ def test_change_notices(session):
         assert stream.message()["method"] == "notifications/prompts/list_changed"
         session.call("test_trigger_resources_change")
         assert stream.message()["method"] == "notifications/resources/list_changed"
-        session.call("test_trigger_resource_change", uri="test://a")  # not subscribed
-        assert session.ask("resources/subscribe", {"uri": "test://a"})["result"] == {}
+        session.call("test_trigger_resource_change", uri=there)  # not subscribed
+        assert session.ask("resources/subscribe", {"uri": there})["result"] == {}
         session.call("test_trigger_resource_change", uri="test://b")
-        session.call("test_trigger_resource_change", uri="test://a")
+        session.call("test_trigger_resource_change", uri=there)
         updated = stream.message()
         assert updated["method"] == "notifications/resources/updated"
-        assert updated["params"] == {"uri": "test://a"}
-        assert session.ask("resources/unsubscribe", {"uri": "test://a"})["result"] == {}
-        session.call("test_trigger_resource_change", uri="test://a")
+        assert updated["params"] == {"uri": there}
+        assert session.ask("resources/unsubscribe", {"uri": there})["result"] == {}
+        session.call("test_trigger_resource_change", uri=there)
         session.call("test_trigger_tool_change")
         assert stream.message()["method"] == "notifications/tools/list_changed"
 
