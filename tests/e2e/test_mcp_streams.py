@@ -122,11 +122,9 @@ def test_a_silent_call_is_kept_alive(session, era):
 
 def test_a_silent_call_survives_its_connection(session):
     with session.post(call("wait", {"ms": 900}, id="w")) as stream:
-        stream.block()  # the priming event
-        last_id = None
-        for line in stream.text.decode().split("\n"):
-            last_id = line.removeprefix("id: ") if line.startswith("id: ") else last_id
-    with session.get(stream.last_id or last_id or "1-0") as resumed:
+        priming = stream.block()
+    last_id = next(line.removeprefix("id: ") for line in priming if line.startswith("id: "))
+    with session.get(last_id) as resumed:
         assert resumed.reply()["id"] == "w"
 
 
