@@ -99,6 +99,38 @@ char* write_event(char* out, const NewEvent& event, std::uint64_t number, const 
   return out;
 }
 
+bool is_written_event(std::string_view event, std::uint64_t number, const EventIds& ids) {
+  if (!is_valid_utf8(event)) return false;
+  std::string first(kIdField);
+  first += ids.text(number);
+  first += '\n';
+  const auto take = [&event](std::string_view field) {
+    if (!event.starts_with(field)) return false;
+    event.remove_prefix(field.size());
+    return true;
+  };
+  // To the end of a line, which is no CR.
+  const auto take_line_of = [&event, &take](std::string_view field, std::string_view& value) {
+    if (!take(field)) return false;
+    const std::size_t end = event.find('\n');
+    if (end == std::string_view::npos) return false;
+    value = event.substr(0, end);
+    event.remove_prefix(end + 1);
+    return value.find('\r') == std::string_view::npos;
+  };
+  if (!take(first)) return false;
+  std::string_view value;
+  for (const std::string_view field : {kEventField, kExceptField}) {
+    if (!event.starts_with(field)) continue;
+    if (!take_line_of(field, value) || value.empty() || !is_event_type(value)) return false;
+  }
+  if (!take_line_of(kDataField, value)) return false;
+  while (event.starts_with(kDataField)) {
+    if (!take_line_of(kDataField, value)) return false;
+  }
+  return event == "\n";
+}
+
 std::string_view written_type(std::string_view event) {
   const std::size_t id_end = event.find('\n');
   if (id_end == std::string_view::npos) return {};

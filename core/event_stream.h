@@ -34,6 +34,12 @@ bool is_event_type(std::string_view type);
 std::uint64_t event_bytes(const NewEvent& event);
 char* write_event(char* out, const NewEvent& event, std::uint64_t number, const EventIds& ids);
 
+// More than any event that is published takes as written; and a segment holds it.
+inline constexpr std::size_t kMostWrittenBytes = (std::size_t{1} << 31) - (1 << 20);
+// Whether this is what write_event may have written for this number; for events that come from
+// another process.
+bool is_written_event(std::string_view event, std::uint64_t number, const EventIds& ids);
+
 // The type of an event as written; empty if it has none.
 std::string_view written_type(std::string_view event);
 

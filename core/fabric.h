@@ -27,7 +27,9 @@ struct Fabric {
   const EventIds ids;
   std::vector<Shard*> shards;  // by core; set on each core before any runs
   std::array<Watermark, kMostHomes> watermarks;
-  std::atomic<std::uint64_t> topics{0};  // on all homes
+  // On all homes: those that were published to, and those that somebody only waits for.
+  std::atomic<std::uint64_t> topics{0};
+  std::atomic<std::uint64_t> awaited_topics{0};
 
   unsigned homes() const { return ids.homes(); }
   unsigned home_of(std::string_view topic) const { return topic_home(topic_hash(topic), homes()); }

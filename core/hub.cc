@@ -283,7 +283,7 @@ void Hub::completed(Completion& completion, std::int32_t result, std::uint32_t f
     case kPollTag:
       subscriber.polling = false;
       if (subscriber.state != SubscriberState::closing) {
-        hub.close(subscriber, subscriber.state == SubscriberState::ending ? CloseReason::drain
+        hub.close(subscriber, subscriber.state == SubscriberState::ending ? subscriber.reason
                                                                           : CloseReason::client);
       }
       break;

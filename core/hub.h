@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/admission.h"
+#include "core/client_places.h"
 #include "core/counter.h"
 #include "core/event_stream.h"
 #include "core/fabric.h"
@@ -44,9 +45,15 @@ struct Subscription {
   // Follow the head by an id without an event, so that whoever is cut off before its first event
   // resumes from where it began.
   bool announce_position = false;
+  // When it ends, whatever there still is, after these bytes; 0: it does not. Of the reactor's
+  // clock.
+  std::int64_t ends_at_ns = 0;
+  std::string_view ends_with;              // of static storage
   std::string name;                        // events that except this name are left out
   WireForm* form = nullptr;                // null: the event stream's
   std::shared_ptr<SubscriberInput> input;  // null: nothing is received
+  ClientPlaces::Place place;               // given back when it ends
+  std::shared_ptr<const void> owner;       // whose it is; for whoever asks the hub later
 
   bool plain() const {
     return topics.size() == 1 && patterns.empty() && types.empty() && name.empty();
@@ -64,6 +71,7 @@ struct Reached {
   };
   std::vector<TopicView*> views;
   std::vector<Removed> removed;
+  bool too_many = false;  // patterns match more than one subscriber may follow
 };
 
 class Hub final : public TurnHook {
@@ -109,6 +117,23 @@ class Hub final : public TurnHook {
       if (subscriber && subscriber->state != SubscriberState::closing) visit(*subscriber);
     }
   }
+  // The same for those in the next `most` slots from `at`, which moves on. False: there are no
+  // more.
+  template <class Visit>
+  bool for_some(std::size_t& at, std::size_t most, Visit visit) {
+    for (; at < slots_.size() && most > 0; ++at, --most) {
+      if (slots_[at] && slots_[at]->state != SubscriberState::closing) visit(*slots_[at]);
+    }
+    return at < slots_.size();
+  }
+  // Subscription::owner, which may change.
+  std::shared_ptr<const void> owner_of(const Subscriber& subscriber) const {
+    return subscriber.slot < owners_.size() ? owners_[subscriber.slot] : nullptr;
+  }
+  void set_owner(const Subscriber& subscriber, std::shared_ptr<const void> owner);
+  // Ends it at a time of the reactor's clock, with these bytes, of static storage.
+  void end_at(const Subscriber& subscriber, std::int64_t at_ns, std::string_view last_bytes,
+              CloseReason reason);
   // Ends it at once, whatever it is in the midst of.
   void disconnect(Subscriber& subscriber) { close(subscriber, CloseReason::replaced); }
   // While paused it gets no events, and keeps its place in the log.
@@ -125,8 +150,9 @@ class Hub final : public TurnHook {
   bool remove_topic(Subscriber& subscriber, std::string_view topic_or_pattern);
 
   // Ends all streams as soon as they have everything that was published, on any core, before this
-  // was called; with a jittered `retry:`.
-  void drain();
+  // was called; with a jittered `retry:`. Not more than so many in a second, in random order, and
+  // so that not more of their clients come back in one either; 0: without such a limit.
+  void drain(double streams_per_s = 0);
   void close_all(CloseReason reason);
   std::size_t subscribers() const { return live_; }
 
@@ -169,6 +195,23 @@ class Hub final : public TurnHook {
   // Gaps are appended to subscription.head.
   void add_members(Subscriber& subscriber, Subscription& subscription, const Reached& reached);
 
+  // Subscribers whose time will come, the next first; some of them are gone already.
+  struct Ending {
+    std::int64_t at_ns;
+    std::uint32_t slot;
+    std::uint32_t serial;
+    CloseReason reason;
+    std::string_view with;
+    bool operator<(const Ending& other) const { return at_ns > other.at_ns; }
+  };
+  void end_due();
+
+  // A subscriber whose turn to leave has not come yet, while the hub drains.
+  struct Leaving {
+    std::uint32_t slot;
+    std::uint32_t serial;
+  };
+
   Subscriber& add(Descriptor fd);
   void remove(Subscriber& subscriber);
   static void completed(Completion& completion, std::int32_t result, std::uint32_t flags,
@@ -194,6 +237,9 @@ class Hub final : public TurnHook {
   void give(Subscriber& subscriber, std::string_view own_bytes);
   void say_farewell(Subscriber& subscriber);
   void end_all();
+  void end_some();
+  void end_after_all(Subscriber& subscriber);
+  std::uint32_t next_retry_ms();
   // Goes to a home and back: what was published there before is announced here when it returns.
   struct DrainMessage : Message {
     explicit DrainMessage(Hub& of);
@@ -219,6 +265,13 @@ class Hub final : public TurnHook {
   HubOptions options_;
   bool draining_ = false;
   unsigned drain_answers_due_ = 0;
+  double leaving_per_s_ = 0;  // 0: all at once
+  double may_leave_ = 0;      // how many of them now
+  std::int64_t looked_at_leaving_ns_ = 0;
+  std::vector<Leaving> leaving_;                 // the next one last
+  std::vector<std::uint32_t> retry_ms_of_slot_;  // of those that leave
+  std::vector<std::uint32_t> places_;            // in which the next so many come back
+  std::size_t at_place_ = 0;
   std::vector<std::unique_ptr<DrainMessage>> drain_messages_;
   std::minstd_rand jitter_;
   std::array<std::uint64_t, kMostHomes> watermarks_{};  // as of before this turn's messages
@@ -229,7 +282,10 @@ class Hub final : public TurnHook {
   List<Subscriber> merges_ready_;
   std::vector<Subscriber*> merges_with_patterns_;
   std::vector<std::unique_ptr<Subscriber>> slots_;
+  std::vector<ClientPlaces::Place> client_places_;   // by slot, as far as any have one
+  std::vector<std::shared_ptr<const void>> owners_;  // likewise
   std::vector<std::uint32_t> free_slots_;
+  std::vector<Ending> endings_;  // a heap
   std::size_t live_ = 0;
   std::uint32_t last_serial_ = 0;
   std::size_t checked_ = 0;

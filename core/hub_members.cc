@@ -1,8 +1,9 @@
-// Who follows what: joining, gaps, draining, leaving, and the periodic look at everyone.
+// Who follows what: joining, gaps, leaving, and the periodic look at everyone.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_set>
 
 #include "core/hub.h"
 #include "core/shard.h"
@@ -47,7 +48,7 @@ GapReason reason_of(IdProblem problem) {
 
 std::string_view close_reason_name(CloseReason reason) {
   constexpr std::array<std::string_view, static_cast<std::size_t>(CloseReason::count)> kNames = {
-      "client", "error", "timeout", "lag", "drain", "replaced"};
+      "client", "error", "timeout", "lag", "drain", "replaced", "expired", "revoked"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 
@@ -97,6 +98,11 @@ TopicView& Hub::view_of(TopicLink& link) {
     if (merge.pending()) queue(*subscriber);
   }
   return view;
+}
+
+void Hub::set_owner(const Subscriber& subscriber, std::shared_ptr<const void> owner) {
+  if (owners_.size() <= subscriber.slot) owners_.resize(slots_.size());
+  owners_[subscriber.slot] = std::move(owner);
 }
 
 void Hub::unwatch(const std::string& pattern) {
@@ -198,6 +204,11 @@ Subscriber& Hub::join(Descriptor fd, Subscription&& subscription, Reached reache
   if (!subscription.patterns.empty()) add_announced(subscription, reached.views);
   Subscriber& subscriber = add(fd);
   if (subscription.form != nullptr) subscriber.form = subscription.form;
+  if (subscription.place) {
+    if (client_places_.size() <= subscriber.slot) client_places_.resize(slots_.size());
+    client_places_[subscriber.slot] = std::move(subscription.place);
+  }
+  if (subscription.owner) set_owner(subscriber, std::move(subscription.owner));
   if (subscription.input) subscription.input->joining(subscriber, subscription.head);
   if (subscription.plain()) {
     join_plain(subscriber, subscription, *reached.views.front());
@@ -205,7 +216,10 @@ Subscriber& Hub::join(Descriptor fd, Subscription&& subscription, Reached reache
     join_merge(subscriber, subscription, reached);
   }
   give(subscriber, subscription.head);
-  if (draining_ && drain_answers_due_ == 0) subscriber.farewell = true;
+  if (draining_ && drain_answers_due_ == 0) end_after_all(subscriber);
+  if (subscription.ends_at_ns != 0) {
+    end_at(subscriber, subscription.ends_at_ns, subscription.ends_with, CloseReason::expired);
+  }
   if (subscription.input) {
     subscriber.duplex = std::make_unique<Duplex>();
     subscriber.duplex->input = std::move(subscription.input);
@@ -333,8 +347,10 @@ void Hub::add_members(Subscriber& subscriber, Subscription& subscription, const 
   const ParsedId parsed = fabric_.ids.parse(subscription.last_id);
   const Position latest = latest_position();
   std::vector<Start> gaps;
+  std::unordered_set<const TopicView*> followed;
+  for (const auto& member : merge.members()) followed.insert(&member->view);
   for (TopicView* view : reached.views) {
-    if (merge.has(*view)) continue;
+    if (followed.contains(view)) continue;
     const Start start = start_of(*view, subscription, parsed, latest);
     merge.add(subscriber, *view, start.cursor);
     view->link().subscribers.fetch_add(1, std::memory_order_relaxed);
@@ -386,51 +402,6 @@ void Hub::give(Subscriber& subscriber, std::string_view own_bytes) {
   OwnBytes::destroy(std::exchange(subscriber.own, both));
 }
 
-void Hub::say_farewell(Subscriber& subscriber) {
-  const std::uint32_t spread = std::max(options_.drain_retry_max_ms, options_.drain_retry_min_ms) -
-                               options_.drain_retry_min_ms + 1;
-  const std::uint64_t retry_ms = options_.drain_retry_min_ms + jitter_() % spread;
-  std::string text;
-  subscriber.form->append_farewell(text, retry_ms);
-  give(subscriber, text);
-  subscriber.last_words = true;
-  subscriber.reason = CloseReason::drain;
-}
-
-Hub::DrainMessage::DrainMessage(Hub& of) : Message(at_home), hub(of) {}
-
-void Hub::DrainMessage::at_home(Message& message) {
-  auto& self = static_cast<DrainMessage&>(message);
-  self.handler = returned;
-  Reactor::current()->send_to(self.hub.reactor_, self);
-}
-
-void Hub::DrainMessage::returned(Message& message) {
-  Hub& hub = static_cast<DrainMessage&>(message).hub;
-  if (--hub.drain_answers_due_ == 0) hub.end_all();
-}
-
-void Hub::drain() {
-  if (draining_) return;
-  draining_ = true;
-  for (unsigned home = 0; home < fabric_.homes(); ++home) {
-    if (home == reactor_.core()) continue;
-    ++drain_answers_due_;
-    // The hub's, since the cores may stop before it is back.
-    drain_messages_.push_back(std::make_unique<DrainMessage>(*this));
-    reactor_.send_to(fabric_.shards[home]->reactor(), *drain_messages_.back());
-  }
-  if (drain_answers_due_ == 0) end_all();
-}
-
-void Hub::end_all() {
-  for (const auto& subscriber : slots_) {
-    if (!subscriber) continue;
-    subscriber->farewell = true;
-    if (subscriber->state == SubscriberState::idle) queue(*subscriber);
-  }
-}
-
 void Hub::close_all(CloseReason reason) {
   for (const auto& subscriber : slots_) {
     if (subscriber) close(*subscriber, reason);
@@ -457,6 +428,8 @@ void Hub::remove(Subscriber& subscriber) {
   counters.session_seconds.observe((now_ms() - subscriber.started_ms) / 1000.0);
   const std::uint32_t slot = subscriber.slot;
   slots_[slot].reset();
+  if (slot < client_places_.size()) client_places_[slot].reset();
+  if (slot < owners_.size()) owners_[slot].reset();
   free_slots_.push_back(slot);
   --live_;
   counters.subscribers.set(live_);
@@ -505,6 +478,8 @@ void Hub::check(Subscriber& subscriber) {
 }
 
 void Hub::maintain() {
+  end_due();
+  end_some();
   const auto calls_per_round =
       std::size_t{kRoundMs} * 1'000'000 / static_cast<std::size_t>(Shard::kMaintainEveryNs);
   const std::size_t share = slots_.size() / calls_per_round + 1;

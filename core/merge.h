@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/event_id.h"
+#include "core/subscriber.h"
 #include "core/topic_view.h"
 #include "core/wire_form.h"
 
@@ -77,5 +78,14 @@ class Merge {
   std::vector<MergeMember*> heap_;      // by next_number, smallest first
   std::vector<MergeMember*> deferred_;  // above their home's watermark
 };
+
+// What a subscriber follows, topics and patterns.
+template <class Visit>
+void for_each_name(const Subscriber& subscriber, Visit visit) {
+  if (subscriber.view != nullptr) visit(std::string_view(subscriber.view->name()));
+  if (!subscriber.merge) return;
+  for (const std::string& name : subscriber.merge->names) visit(std::string_view(name));
+  for (const std::string& pattern : subscriber.merge->patterns) visit(std::string_view(pattern));
+}
 
 }  // namespace ringcast

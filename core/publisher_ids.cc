@@ -9,22 +9,27 @@ namespace {
 
 constexpr std::size_t kFewestSlots = 16;
 
-struct Seeds {
-  std::size_t first = 0;
-  std::size_t second = 0;
-  Seeds() {
-    std::random_device random;
-    first = (std::size_t{random()} << 32) | random();
-    second = (std::size_t{random()} << 32) | random();
-  }
-};
+PublisherIds::Seeds random_seeds() {
+  std::random_device random;
+  const auto word = [&random] { return (std::uint64_t{random()} << 32) | random(); };
+  return {word(), word()};
+}
+
+PublisherIds::Seeds& process_seeds() {
+  static PublisherIds::Seeds seeds = random_seeds();
+  return seeds;
+}
 
 }  // namespace
 
-std::array<std::uint64_t, 2> PublisherIds::hash_of(std::string_view id) {
-  static const Seeds seeds;
-  return {std::_Hash_bytes(id.data(), id.size(), seeds.first),
-          std::_Hash_bytes(id.data(), id.size(), seeds.second)};
+PublisherIds::Seeds PublisherIds::seeds() { return process_seeds(); }
+
+void PublisherIds::adopt_seeds(const Seeds& seeds) { process_seeds() = seeds; }
+
+PublisherIds::Hash PublisherIds::hash_of(std::string_view id) {
+  const Seeds& seeds = process_seeds();
+  return {std::_Hash_bytes(id.data(), id.size(), seeds[0]),
+          std::_Hash_bytes(id.data(), id.size(), seeds[1])};
 }
 
 std::uint64_t PublisherIds::find(std::string_view id, std::uint64_t first_number) const {
@@ -38,13 +43,29 @@ std::uint64_t PublisherIds::find(std::string_view id, std::uint64_t first_number
 }
 
 void PublisherIds::insert(std::string_view id, std::uint64_t number, std::uint64_t first_number) {
+  insert(hash_of(id), number, first_number);
+}
+
+void PublisherIds::insert(const Hash& hash, std::uint64_t number, std::uint64_t first_number) {
   if ((used_ + 1) * 4 > slots_.size() * 3) rebuild(first_number);
-  const Slot slot{hash_of(id), number};
+  const Slot slot{hash, number};
   const std::size_t mask = slots_.size() - 1;
   std::size_t at = slot.hash[0] & mask;
   while (slots_[at].number != 0 && slots_[at].hash != slot.hash) at = (at + 1) & mask;
   if (slots_[at].number == 0) ++used_;
   slots_[at] = slot;
+}
+
+bool PublisherIds::next(std::size_t& at, std::uint64_t first_number, Hash& hash,
+                        std::uint64_t& number) const {
+  while (at < slots_.size()) {
+    const Slot& slot = slots_[at++];
+    if (slot.number == 0 || slot.number < first_number) continue;
+    hash = slot.hash;
+    number = slot.number;
+    return true;
+  }
+  return false;
 }
 
 void PublisherIds::place(const Slot& slot) {

@@ -36,4 +36,16 @@ std::uint64_t RemovedTopics::last_matching(std::string_view pattern) const {
   return last;
 }
 
+std::vector<std::pair<std::string, std::uint64_t>> RemovedTopics::all() const {
+  std::vector<std::pair<std::string, std::uint64_t>> all;
+  auto left = last_;  // one that was removed twice stands twice in the order
+  for (const std::string& name : order_) {
+    const auto found = left.find(name);
+    if (found == left.end()) continue;
+    all.emplace_back(*found);
+    left.erase(found);
+  }
+  return all;
+}
+
 }  // namespace ringcast

@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace ringcast {
 
@@ -28,6 +30,11 @@ class RemovedTopics {
   std::uint64_t take(std::string_view name);
   // The last number in those that match; 0 if there were none.
   std::uint64_t last_matching(std::string_view pattern) const;
+
+  // For a process that takes over: everything that is remembered, the longest ago first.
+  std::uint64_t forgotten() const { return forgotten_; }
+  std::vector<std::pair<std::string, std::uint64_t>> all() const;
+  void forget_up_to(std::uint64_t last_number) { forgotten_ = last_number; }
 
  private:
   std::uint64_t first_number_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 
 namespace ringcast {
 namespace {
@@ -50,61 +51,65 @@ void Shard::configure(const HubOptions& hub_options, const TopicTableOptions& ta
 // --- publishing ---
 
 Shard::Publish Shard::publish(std::string_view topic, const NewEvent& event) {
-  return {reactor_, home_reactor(fabric_.home_of(topic)), topic, event};
+  return {reactor_, *fabric_.shards[fabric_.home_of(topic)], topic, event};
 }
 
 void Shard::Publish::serve() {
-  TopicTable& table = *Shard::current().topics();
-  auto topic = table.find_or_create(topic_);
+  auto topic = table_.find_to_publish(topic_);
   if (topic) {
-    result_ = table.publish(**topic, event_);
+    result_ = table_.publish(**topic, event_);
   } else {
     result_ = std::unexpected(std::move(topic.error()));
   }
 }
 
 // One home's part of a batch, in two steps: first every topic is there (and stays), then all events
-// are appended; nothing can fail in between.
+// are appended; nothing can fail in between. A batch that has been prepared at one home is not held
+// back at the others: it would keep the first from settling.
 class Shard::PublishBatch final : public CoreCall {
  public:
   enum class Step : std::uint8_t { prepare, append, give_up };
-  PublishBatch(Reactor& from, unsigned home, Step step, std::span<BatchEvent> events)
-      : CoreCall(from, Shard::current().home_reactor(home)),
-        home_(home),
-        step_(step),
-        events_(events) {}
+  PublishBatch(Reactor& from, Shard& home, Step step, bool first, std::span<BatchEvent> events)
+      : CoreCall(from, home.reactor()), home_(home), step_(step), first_(first), events_(events) {}
   Result<void> await_resume() { return std::move(result_); }
 
  private:
+  bool is_at_home(const BatchEvent& item) const {
+    return home_.fabric().home_of(item.topic) == home_.reactor().core();
+  }
+  TopicTable* publishes_to_held() override {
+    TopicTable* const table = home_.topics();
+    return first_ && step_ == Step::prepare && table->held() ? table : nullptr;
+  }
   void serve() override {
-    Shard& shard = Shard::current();
-    TopicTable& table = *shard.topics();
+    TopicTable& table = *home_.topics();
     for (BatchEvent& item : events_) {
-      if (shard.fabric().home_of(item.topic) != home_) continue;
+      if (!is_at_home(item)) continue;
       if (step_ == Step::prepare) {
-        auto topic = table.find_or_create(item.topic);
+        auto topic = table.find_to_publish(item.topic);
         if (!topic) {
           result_ = std::unexpected(std::move(topic.error()));
           release_before(item, table);
           return;
         }
-        ++(*topic)->holds;
+        table.hold(**topic);
         continue;
       }
       Topic& topic = *table.find(item.topic);
-      --topic.holds;
+      table.let_go(topic);
       if (step_ == Step::append) item.number = table.publish(topic, item.event);
     }
   }
   void release_before(const BatchEvent& end, TopicTable& table) {
     for (BatchEvent& item : events_) {
       if (&item == &end) return;
-      if (Shard::current().fabric().home_of(item.topic) == home_) --table.find(item.topic)->holds;
+      if (is_at_home(item)) table.let_go(*table.find(item.topic));
     }
   }
 
-  unsigned home_;
+  Shard& home_;
   Step step_;
+  bool first_;
   std::span<BatchEvent> events_;
   Result<void> result_;
 };
@@ -114,15 +119,17 @@ Task<Result<void>> Shard::publish_batch(std::span<BatchEvent> events) {
   for (const BatchEvent& item : events) involved[fabric_.home_of(item.topic)] = true;
   Result<void> result;
   unsigned prepared = 0;
-  for (; prepared < fabric_.homes() && result; ++prepared) {
+  for (bool first = true; prepared < fabric_.homes() && result; ++prepared) {
     if (!involved[prepared]) continue;
-    result = co_await PublishBatch(reactor_, prepared, PublishBatch::Step::prepare, events);
+    result = co_await PublishBatch(reactor_, *fabric_.shards[prepared], PublishBatch::Step::prepare,
+                                   first, events);
     if (!result) break;
+    first = false;
   }
   const auto step = result ? PublishBatch::Step::append : PublishBatch::Step::give_up;
   for (unsigned home = 0; home < prepared; ++home) {
     if (!involved[home]) continue;
-    co_await PublishBatch(reactor_, home, step, events);
+    co_await PublishBatch(reactor_, *fabric_.shards[home], step, false, events);
   }
   co_return result;
 }
@@ -144,22 +151,17 @@ class Shard::Attach final : public CoreCall {
 
 class Shard::WatchPattern final : public CoreCall {
  public:
-  WatchPattern(Reactor& from, Reactor& to, std::string_view pattern, unsigned core)
-      : CoreCall(from, to), pattern_(pattern), core_(core) {}
-  struct Answer {
-    std::vector<TopicLink*> links;
-    std::uint64_t removed_number = 0;  // the last in matching topics that are gone; 0: none
-  };
-  Answer await_resume() { return std::move(answer_); }
+  WatchPattern(Reactor& from, Reactor& to, std::string_view pattern, unsigned core,
+               std::size_t most)
+      : CoreCall(from, to), pattern_(pattern), core_(core), most_(most) {}
+  TopicTable::Watched await_resume() { return std::move(answer_); }
 
  private:
-  void serve() override {
-    TopicTable& table = *Shard::current().topics();
-    answer_.removed_number = table.watch(pattern_, core_, answer_.links);
-  }
+  void serve() override { answer_ = Shard::current().topics()->watch(pattern_, core_, most_); }
   std::string_view pattern_;
   unsigned core_;
-  Answer answer_;
+  std::size_t most_;
+  TopicTable::Watched answer_;
 };
 
 Task<Result<TopicView*>> Shard::follow(const std::string& name) {
@@ -176,8 +178,9 @@ Task<Result<TopicView*>> Shard::follow(const std::string& name) {
 
 Task<Result<void>> Shard::reach(const Subscription& subscription, Reached& reached) {
   std::vector<TopicView*>& views = reached.views;
-  const auto hold = [&views](TopicView& view) {
-    if (std::ranges::find(views, &view) != views.end()) return;
+  std::unordered_set<const TopicView*> held;
+  const auto hold = [&](TopicView& view) {
+    if (!held.insert(&view).second) return;
     ++view.holds;
     views.push_back(&view);
   };
@@ -186,10 +189,14 @@ Task<Result<void>> Shard::reach(const Subscription& subscription, Reached& reach
     if (!view) co_return std::unexpected(std::move(view.error()));
     hold(**view);
   }
+  const std::size_t most = views.size() + hub_.options().max_pattern_topics;
   for (const std::string& pattern : subscription.patterns) {
     for (unsigned home = 0; home < fabric_.homes(); ++home) {
+      // Once there are too many nothing is linked any more; all is watched, until all is unwatched.
+      const std::size_t linked = reached.too_many ? 0 : most;
       const auto answer =
-          co_await WatchPattern(reactor_, home_reactor(home), pattern, reactor_.core());
+          co_await WatchPattern(reactor_, home_reactor(home), pattern, reactor_.core(), linked);
+      reached.too_many |= answer.too_many;
       if (answer.removed_number != 0) {
         reached.removed.push_back({pattern, home, answer.removed_number});
       }
@@ -204,6 +211,7 @@ Task<Result<void>> Shard::reach(const Subscription& subscription, Reached& reach
       for (const std::string& name : detaching) {
         if (auto view = co_await follow(name)) hold(**view);
       }
+      reached.too_many |= views.size() > most;
     }
   }
   co_return Result<void>{};
@@ -216,7 +224,7 @@ Task<Result<void>> Shard::subscribe(Descriptor fd, Subscription subscription) {
   const unsigned patterns = subscription.patterns.empty() ? 0 : 1;
   hub_.joining_patterns += patterns;
   Result<void> result = co_await reach(subscription, reached);
-  if (result && views.size() > subscription.topics.size() + hub_.options().max_pattern_topics) {
+  if (result && reached.too_many) {
     for (const std::string& pattern : subscription.patterns) hub_.unwatch(pattern);
     result = fail("too_many_topics",
                   "The patterns reach more topics than "
@@ -241,7 +249,7 @@ Task<Result<void>> Shard::follow_more(std::shared_ptr<SubscriberInput> input, Su
   const unsigned patterns = more.patterns.empty() ? 0 : 1;
   hub_.joining_patterns += patterns;
   Result<void> result = co_await reach(more, reached);
-  if (result && views.size() > more.topics.size() + hub_.options().max_pattern_topics) {
+  if (result && reached.too_many) {
     result = fail("too_many_topics",
                   "The patterns reach more topics than "
                   "limits.max_pattern_topics allows.");

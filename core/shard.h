@@ -25,13 +25,13 @@
 namespace ringcast {
 
 // A call to another core: runs `serve` there, comes back and resumes the caller. On the same core
-// it runs at once.
+// it runs at once. One that publishes waits while its home's intake is held.
 class CoreCall : public Message {
  public:
   CoreCall(Reactor& from, Reactor& to) : Message(arrive), from_(from), to_(to) {}
 
   bool await_ready() {
-    if (&from_ != &to_) return false;
+    if (&from_ != &to_ || publishes_to_held() != nullptr) return false;
     serve();
     return true;
   }
@@ -43,10 +43,16 @@ class CoreCall : public Message {
  protected:
   ~CoreCall() = default;
   virtual void serve() = 0;  // on the core `to`
+  // The table that it publishes to, if that takes nothing now. On the core `to`.
+  virtual TopicTable* publishes_to_held() { return nullptr; }
 
  private:
   static void arrive(Message& message) {
     auto& self = static_cast<CoreCall&>(message);
+    if (TopicTable* const held = self.publishes_to_held()) {
+      held->hold_back(self);
+      return;
+    }
     self.serve();
     self.handler = come_back;
     self.to_.send_to(self.from_, self);
@@ -77,7 +83,8 @@ class Shard {
   Hub& hub() { return hub_; }
   TopicTable* topics() { return table_.get(); }  // null on a core that is no home
 
-  // Publishes one event; the number it has in the history. Fails with topic_limit.
+  // Publishes one event; the number it has in the history. Fails with topic_limit or handed_over,
+  // as publish_batch does.
   class Publish;
   Publish publish(std::string_view topic, const NewEvent& event);
 
@@ -125,12 +132,14 @@ class Shard {
 
 class Shard::Publish final : public CoreCall {
  public:
-  Publish(Reactor& from, Reactor& to, std::string_view topic, const NewEvent& event)
-      : CoreCall(from, to), topic_(topic), event_(event) {}
+  Publish(Reactor& from, Shard& home, std::string_view topic, const NewEvent& event)
+      : CoreCall(from, home.reactor()), table_(*home.topics()), topic_(topic), event_(event) {}
   Result<std::uint64_t> await_resume() { return std::move(result_); }
 
  private:
   void serve() override;
+  TopicTable* publishes_to_held() override { return table_.held() ? &table_ : nullptr; }
+  TopicTable& table_;
   std::string_view topic_;
   NewEvent event_;
   Result<std::uint64_t> result_ = 0;

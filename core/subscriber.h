@@ -34,7 +34,17 @@ struct OwnBytes {
   static void destroy(OwnBytes* own);
 };
 
-enum class CloseReason : std::uint8_t { client, error, timeout, lag, drain, replaced, count };
+enum class CloseReason : std::uint8_t {
+  client,
+  error,
+  timeout,
+  lag,
+  drain,
+  replaced,
+  expired,  // Subscription::ends_at_ns
+  revoked,  // whoever it belongs to may not any more
+  count
+};
 std::string_view close_reason_name(CloseReason reason);
 
 // What a subscriber that also speaks is told. All calls come from the hub, on its core. The

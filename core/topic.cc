@@ -58,18 +58,37 @@ void Topic::append(const NewEvent& event, std::uint64_t number, const EventIds& 
   char* const room = room_for(most);
   const auto bytes = static_cast<std::uint32_t>(write_event(room, event, number, ids) - room);
   RINGCAST_CHECK(bytes <= most && number > last_number_);
+  commit(bytes, number, now_ms);
+  if (!event.key.empty()) keys_.insert(event.key, number, first_number());
+}
+
+void Topic::append_written(std::string_view event, std::uint64_t number, std::int64_t time_ms) {
+  RINGCAST_CHECK(number > last_number_);
+  const auto bytes = static_cast<std::uint32_t>(event.size());
+  event.copy(room_for(bytes), bytes);
+  commit(bytes, number, time_ms);
+}
+
+void Topic::restore(std::uint64_t evicted_number, std::int64_t last_append_ms) {
+  RINGCAST_CHECK(events_ == 0 && newest_->committed().records == 0);
+  last_number_ = evicted_number;
+  last_append_ms_ = last_append_ms;
+  evicted_number_.store(evicted_number, std::memory_order_release);
+  first_number_.store(evicted_number + 1, std::memory_order_release);
+}
+
+void Topic::commit(std::uint32_t bytes, std::uint64_t number, std::int64_t time_ms) {
   if (events_ == 0) {
     // What is left of an emptied history may lie in an earlier segment.
     oldest_ = newest_;
     first_record_ = newest_->committed().records;
     first_number_.store(number, std::memory_order_release);
   }
-  newest_->commit(bytes, number, now_ms);
+  newest_->commit(bytes, number, time_ms);
   last_number_ = number;
-  last_append_ms_ = now_ms;
+  last_append_ms_ = time_ms;
   ++events_;
   bytes_ += bytes;
-  if (!event.key.empty()) keys_.insert(event.key, number, first_number());
 }
 
 void Topic::take_out_first() {

@@ -50,6 +50,13 @@ class Topic : public ListHook {
   void append(const NewEvent& event, std::uint64_t number, const EventIds& ids,
               std::int64_t now_ms);
 
+  // An event as it lies in another process's log of this topic.
+  void append_written(std::string_view event, std::uint64_t number, std::int64_t time_ms);
+  // Of a topic without events: where another process's begins.
+  void restore(std::uint64_t evicted_number, std::int64_t last_append_ms);
+  PublisherIds& keys() { return keys_; }
+  const PublisherIds& keys() const { return keys_; }
+
   // Takes events out of the history that are over its bounds; true if any went.
   bool trim(std::int64_t now_ms);
   // Takes the oldest segment out, whatever the bounds say; false if there is only one.
@@ -68,15 +75,18 @@ class Topic : public ListHook {
   std::int64_t last_append_ms() const { return last_append_ms_; }
 
   Segment* oldest() const { return oldest_; }
+  std::uint32_t first_record() const { return first_record_; }  // of the history, in oldest()
   std::uint64_t oldest_serial() const { return oldest_->serial(); }
 
   std::vector<std::unique_ptr<TopicLink>> links;
   unsigned holds = 0;     // publishers between their two steps; keeps the topic alive
+  bool awaited = false;   // nobody has published to it: it is there because somebody follows it
   bool observed = false;  // the table's observer sees its events
   bool dirty = false;     // stands in the table's list of topics whose readers must be told
 
  private:
   char* room_for(std::uint32_t bytes);
+  void commit(std::uint32_t bytes, std::uint64_t number, std::int64_t time_ms);
   void take_out_first();
 
   std::string name_;

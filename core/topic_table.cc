@@ -61,18 +61,39 @@ Topic* TopicTable::find(std::string_view name) {
   return found == topics_.end() ? nullptr : found->second.get();
 }
 
-Result<Topic*> TopicTable::find_or_create(std::string_view name) {
-  if (Topic* topic = find(name)) return topic;
-  if (fabric_.topics.fetch_add(1, std::memory_order_relaxed) >= options_.max_topics) {
-    fabric_.topics.fetch_sub(1, std::memory_order_relaxed);
-    counters.refused_topics.add();
-    return fail("topic_limit", fmt::format("There are {} topics already, as many as "
-                                           "limits.max_topics allows.",
-                                           options_.max_topics));
+bool TopicTable::take_place(bool awaited) {
+  const std::uint64_t most = awaited ? options_.max_awaited_topics : options_.max_topics;
+  if (places(awaited).fetch_add(1, std::memory_order_relaxed) < most) return true;
+  places(awaited).fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+bool TopicTable::move(Topic& topic, bool awaited) {
+  if (!take_place(awaited)) return false;
+  places(!awaited).fetch_sub(1, std::memory_order_relaxed);
+  topic.awaited = awaited;
+  return true;
+}
+
+std::unexpected<Error> TopicTable::refuse_topic(bool awaited) {
+  counters.refused_topics.add();
+  if (awaited) {
+    return fail("topic_limit", fmt::format("There are {} topics without events that somebody waits "
+                                           "for, as many as limits.max_awaited_topics allows.",
+                                           options_.max_awaited_topics));
   }
+  return fail("topic_limit", fmt::format("There are {} topics already, as many as "
+                                         "limits.max_topics allows.",
+                                         options_.max_topics));
+}
+
+Result<Topic*> TopicTable::find_or_create(std::string_view name, bool awaited) {
+  if (Topic* topic = find(name)) return topic;
+  if (!take_place(awaited)) return refuse_topic(awaited);
   auto made =
       std::make_unique<Topic>(std::string(name), options_.rules->of(name), removed_.take(name));
   Topic* topic = made.get();
+  topic->awaited = awaited;
   topic->observed = observer_ != nullptr && observer_->observes(name);
   allocated_ += topic->allocated_bytes();
   topics_.emplace(topic->name(), std::move(made));
@@ -91,20 +112,23 @@ std::uint64_t TopicTable::publish(Topic& topic, const NewEvent& event) {
     return number;
   }
   last_number_ += fabric_.homes();
-  const std::uint64_t before = topic.allocated_bytes();
-  const std::uint64_t bytes_before = topic.bytes();
+  const Size before = size_of(topic);
   const std::int64_t now = now_ms();
   topic.append(event, last_number_, fabric_.ids, now);
-  if (topic.trim(now)) topic.free_released();
-  allocated_ += topic.allocated_bytes() - before;
-  live_bytes_ += topic.bytes() - bytes_before;
-  if (allocated_ > options_.memory_bytes) enforce_memory(topic);
+  grew(topic, before, now);
   topic.unlink();
   quiet_first_.push_back(topic);
   counters.published.add();
   mark(topic);
   if (topic.observed) observer_->published(topic, event);
   return last_number_;
+}
+
+void TopicTable::grew(Topic& topic, const Size& before, std::int64_t now) {
+  if (topic.trim(now)) topic.free_released();
+  allocated_ += topic.allocated_bytes() - before.allocated;
+  live_bytes_ += topic.bytes() - before.bytes;
+  if (allocated_ > options_.memory_bytes) enforce_memory(topic);
 }
 
 void TopicTable::enforce_memory(Topic& growing) {
@@ -171,7 +195,7 @@ TopicLink& TopicTable::link_to(Topic& topic, unsigned core) {
 }
 
 Result<TopicLink*> TopicTable::attach(std::string_view name, unsigned core) {
-  auto topic = find_or_create(name);
+  auto topic = find_or_create(name, true);
   if (!topic) return std::unexpected(std::move(topic.error()));
   return &link_to(**topic, core);
 }
@@ -191,8 +215,7 @@ void TopicTable::released(TopicLink& link) { tidy(link.topic); }
 
 void TopicTable::tidy(Topic& topic) { allocated_ -= topic.free_released(); }
 
-std::uint64_t TopicTable::watch(std::string_view pattern, unsigned core,
-                                std::vector<TopicLink*>& links) {
+TopicTable::Watched TopicTable::watch(std::string_view pattern, unsigned core, std::size_t most) {
   const auto found = std::ranges::find_if(
       watches_, [&](const Watch& watch) { return watch.core == core && watch.pattern == pattern; });
   if (found == watches_.end()) {
@@ -200,10 +223,20 @@ std::uint64_t TopicTable::watch(std::string_view pattern, unsigned core,
   } else {
     ++found->count;
   }
+  Watched watched;
+  std::vector<Topic*> matching;
   for (Topic* topic : by_age_) {
-    if (topic_matches(pattern, topic->name())) links.push_back(&link_to(*topic, core));
+    if (!topic_matches(pattern, topic->name())) continue;
+    if (matching.size() == most) {
+      watched.too_many = true;
+      return watched;
+    }
+    matching.push_back(topic);
   }
-  return removed_.last_matching(pattern);
+  watched.links.reserve(matching.size());
+  for (Topic* topic : matching) watched.links.push_back(&link_to(*topic, core));
+  watched.removed_number = removed_.last_matching(pattern);
+  return watched;
 }
 
 void TopicTable::unwatch(std::string_view pattern, unsigned core) {
@@ -225,6 +258,7 @@ void TopicTable::describe(std::vector<TopicInfo>& out) const {
 }
 
 void TopicTable::maintain() {
+  if (intake_ != Intake::open) return;
   const std::int64_t now = now_ms();
   for (std::size_t n = std::min(kMaintainedPerCall, by_age_.size()); n > 0; --n) {
     maintained_ = maintained_ + 1 < by_age_.size() ? maintained_ + 1 : 0;
@@ -233,11 +267,52 @@ void TopicTable::maintain() {
     if (topic.trim(now)) mark(topic);
     live_bytes_ -= bytes_before - topic.bytes();
     tidy(topic);
-    if (topic.events() == 0 && topic.links.empty() && topic.holds == 0 && !topic.dirty) {
+    if (topic.events() > 0 || topic.holds > 0 || topic.dirty) continue;
+    if (topic.links.empty()) {
       erase(topic);
       if (by_age_.empty()) break;
+    } else if (!topic.awaited) {
+      move(topic, true);  // without room there it goes on to count as it did
     }
   }
+  counters.log_bytes.set(live_bytes_);
+  counters.allocated_bytes.set(allocated_);
+}
+
+std::unexpected<Error> TopicTable::refuse_ended() {
+  return fail("handed_over", "Another process has taken over from this one; send it again.");
+}
+
+void TopicTable::set_intake(Intake intake) {
+  intake_ = intake;
+  if (intake == Intake::held) return;
+  for (Message* const call : std::exchange(held_back_, {})) reactor_.send_to(reactor_, *call);
+}
+
+std::vector<const Topic*> TopicTable::topics_by_age() {
+  std::vector<const Topic*> topics;
+  topics.reserve(by_age_.size());
+  quiet_first_.for_each([&](const Topic& topic) { topics.push_back(&topic); });
+  return topics;
+}
+
+Result<Topic*> TopicTable::restore(std::string_view name, std::uint64_t evicted_number,
+                                   std::int64_t last_append_ms) {
+  auto topic = find_or_create(name, last_append_ms == 0);
+  if (topic) (*topic)->restore(evicted_number, last_append_ms);
+  return topic;
+}
+
+void TopicTable::restore_event(Topic& topic, std::string_view event, std::uint64_t number,
+                               std::int64_t time_ms) {
+  const Size before = size_of(topic);
+  topic.append_written(event, number, time_ms);
+  grew(topic, before, now_ms());
+}
+
+void TopicTable::restore_last_number(std::uint64_t number) {
+  last_number_ = number;
+  fabric_.watermarks[home_].number.store(number, std::memory_order_release);
   counters.log_bytes.set(live_bytes_);
   counters.allocated_bytes.set(allocated_);
 }
@@ -245,7 +320,7 @@ void TopicTable::maintain() {
 void TopicTable::erase(Topic& topic) {
   removed_.add(topic.name(), std::max(topic.evicted_number(), topic.last_number()));
   allocated_ -= topic.allocated_bytes();
-  fabric_.topics.fetch_sub(1, std::memory_order_relaxed);
+  places(topic.awaited).fetch_sub(1, std::memory_order_relaxed);
   by_age_[maintained_] = by_age_.back();
   by_age_.pop_back();
   topic.unlink();

@@ -1,4 +1,4 @@
-// Internet addresses as text and as the kernel takes them.
+// Addresses of sockets as text and as the kernel takes them.
 #pragma once
 
 #include <sys/socket.h>
@@ -24,7 +24,12 @@ struct SocketAddress {
 // bad_address, unknown_host.
 Result<SocketAddress> parse_address(std::string_view text);
 
+// `unix:/run/ringcast.sock`, or `unix:@name` in the abstract name space. Errors: bad_address.
+Result<SocketAddress> parse_unix_address(std::string_view text);
+bool is_unix(const SocketAddress& address);
+
 std::string address_text(const SocketAddress& address);  // with port
 std::string host_text(const SocketAddress& address);     // without; brackets around IPv6 left out
+std::uint16_t port_of(const SocketAddress& address);     // of an internet address
 
 }  // namespace ringcast

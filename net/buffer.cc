@@ -20,6 +20,8 @@ struct Spare {
 
 thread_local Spare spare_usual(1024);  // 16 MiB
 thread_local Spare spare_large(128);   // 8 MiB
+thread_local std::size_t held = 0;
+thread_local std::size_t most_held = 0;
 
 // Null for sizes that come from the allocator.
 Spare* spare_of(std::size_t capacity) {
@@ -28,6 +30,7 @@ Spare* spare_of(std::size_t capacity) {
 }
 
 char* allocate(std::size_t capacity) {
+  held += capacity;
   Spare* const spare = spare_of(capacity);
   if (spare != nullptr && !spare->blocks.empty()) {
     char* block = spare->blocks.back();
@@ -40,6 +43,7 @@ char* allocate(std::size_t capacity) {
 }
 
 void free_block(char* block, std::size_t capacity) {
+  held -= capacity;
   Spare* const spare = spare_of(capacity);
   if (spare != nullptr && !spare->full()) {
     spare->blocks.push_back(block);
@@ -49,6 +53,12 @@ void free_block(char* block, std::size_t capacity) {
 }
 
 }  // namespace
+
+std::size_t Buffer::held_bytes() { return held; }
+void Buffer::set_most_held(std::size_t bytes) { most_held = bytes; }
+bool Buffer::may_hold(std::size_t more_bytes) {
+  return most_held == 0 || (held <= most_held && more_bytes <= most_held - held);
+}
 
 std::span<char> Buffer::room(std::size_t bytes) {
   if (size_ + bytes > capacity_) {

@@ -1,6 +1,9 @@
 // A growable byte buffer whose first two sizes come from per-core free lists, so that a busy
 // connection takes and gives back the same memory and an idle one has none. What lies behind the
 // content is always readable for kPadding bytes, as simdjson wants it.
+//
+// A core counts what its buffers hold. Whoever collects what a peer sends asks may_hold() before a
+// buffer grows beyond the usual size, so that many peers together cannot take all memory.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +18,12 @@ class Buffer {
   static constexpr std::size_t kPadding = 64;
   static constexpr std::size_t kUsual = (16 << 10) + 512;  // a full head and what came with it
   static constexpr std::size_t kLarge = (64 << 10) + 512;
+
+  // Of this core, in all its buffers.
+  static std::size_t held_bytes();
+  static void set_most_held(std::size_t bytes);  // 0: any
+  // Whether buffers may grow by so much more.
+  static bool may_hold(std::size_t more_bytes);
 
   Buffer() = default;
   Buffer(Buffer&& other) noexcept
@@ -39,6 +48,10 @@ class Buffer {
   std::size_t capacity() const { return capacity_; }
 
   void append(std::string_view bytes);
+  // Whether bytes of a peer may be appended: they are few, or there is room on this core.
+  bool may_append(std::size_t bytes) const {
+    return size_ + bytes <= kUsual || size_ + bytes <= capacity_ || may_hold(size_ + bytes);
+  }
   // Space for at least `bytes` behind the content; grown() says how much of it was used.
   std::span<char> room(std::size_t bytes);
   void grown(std::size_t bytes) { size_ += bytes; }

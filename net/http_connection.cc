@@ -1,8 +1,5 @@
 #include "net/http_connection.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "net/http_server.h"
 
 namespace ringcast {
@@ -16,28 +13,37 @@ constexpr HttpError kHeaderTimeout{408, "header_timeout",
                                    "The request head did not arrive in time."};
 constexpr HttpError kTooManyConnections{503, "too_many_connections",
                                         "Maximum connections exceeded."};
+constexpr HttpError kTooManyOfClient{429, "too_many_of_client",
+                                     "Too many connections of this client."};
 constexpr HttpError kNoResponse{500, "no_response", "The request was not answered."};
 
 }  // namespace
 
 HttpConnection::HttpConnection(HttpServer& server, Descriptor fd, const SocketAddress& peer,
-                               bool admitted)
+                               bool admitted, bool proxied)
     : server_(server),
       scope_(server.reactor_),
       socket_(scope_, fd),
-      peer_(peer),
+      peer_(ClientAddress::of(peer)),
       scanner_(server.limits_.head),
-      admitted_(admitted) {
-  const std::string text = host_text(peer_);
-  peer_length_ = static_cast<std::uint8_t>(std::min(text.size(), sizeof peer_text_));
-  std::memcpy(peer_text_, text.data(), peer_length_);
-}
+      admitted_(admitted),
+      proxied_(proxied) {}
 
 HttpConnection::~HttpConnection() = default;
 
 std::int64_t HttpConnection::after_ms(std::uint64_t ms) {
   if (ms == 0) return Socket::kNoDeadline;
   return scope_.reactor().now_ns() + static_cast<std::int64_t>(ms) * kNsPerMs;
+}
+
+void HttpConnection::arrived(std::string_view bytes) {
+  in_.append(bytes);
+  pace_.received(bytes.size(), server_.limits_.receive_bytes_per_s, scope_.reactor().now_ns());
+}
+
+Task<void> HttpConnection::keep_pace() {
+  server_.counters.paced.add();
+  co_await scope_.sleep(pace_.wait_ns(scope_.reactor().now_ns()));
 }
 
 Task<void> HttpConnection::run(HttpConnection* self) {
@@ -56,10 +62,13 @@ Task<void> HttpConnection::run(HttpConnection* self) {
 Task<void> HttpConnection::serve() {
   if (!admitted_) {
     server_.counters.refused_connections.add();
-    // An answer before the request came would be cut off by a reset. It costs a descriptor while it
-    // waits, so it gets a head's time, not an idle connection's.
-    co_await receive_first(server_.limits_.header_timeout_ms);
-    co_await respond_and_close(kTooManyConnections);
+    co_await turn_away(kTooManyConnections);
+    co_return;
+  }
+  if (proxied_ && !co_await receive_proxy_header()) co_return;
+  if (!server_.take_place(peer_, place_)) {
+    server_.counters.refused_clients.add();
+    co_await turn_away(kTooManyOfClient);
     co_return;
   }
   for (;;) {
@@ -78,10 +87,56 @@ Task<void> HttpConnection::serve() {
   }
 }
 
+// An answer before the request came would be cut off by a reset. It costs a descriptor while it
+// waits, so it gets a head's time, not an idle connection's, and few wait at a time.
+Task<void> HttpConnection::turn_away(HttpError error) {
+  if (server_.turning_away_ >= server_.limits_.max_turned_away) co_return;
+  ++server_.turning_away_;
+  if (in_.empty()) co_await receive_first(server_.limits_.header_timeout_ms);
+  co_await respond_and_close(error);
+  --server_.turning_away_;
+}
+
+// Learns whose connection it is. False: nobody trusted says so.
+Task<bool> HttpConnection::receive_proxy_header() {
+  const auto refuse = [this](ProxyRefusal reason) {
+    server_.counters.proxy_refusals[static_cast<std::size_t>(reason)].add();
+    server_.handler_.proxy_refused(reason, peer_);
+    return false;
+  };
+  if (!server_.forwarding_.trusts(peer_)) co_return refuse(ProxyRefusal::untrusted);
+  using State = ProxyHeaderReader::State;
+  ProxyHeaderReader reader;
+  const std::int64_t deadline = after_ms(server_.limits_.header_timeout_ms);
+  for (State state = State::needs_more; state != State::complete;) {
+    if (server_.draining_) co_return false;
+    idle_ = true;
+    const Received received = co_await socket_.receive(deadline);
+    idle_ = false;
+    if (received.result() == -ECANCELED) co_return false;
+    if (received.result() == -ETIMEDOUT) co_return refuse(ProxyRefusal::timeout);
+    if (received.result() <= 0) co_return refuse(ProxyRefusal::cut_off);
+    in_.append(received.bytes());
+    state = reader.read(in_.view());
+    if (state == State::failed) co_return refuse(reader.refusal());
+  }
+  server_.counters.proxy_headers.add();
+  in_.consume(reader.consumed());
+  const ProxyHeader& header = reader.header();
+  tls_ = header.tls;
+  if (header.has_source) {
+    const bool here = peer_.loopback() && !header.source.elsewhere;
+    peer_ = header.source;
+    peer_.elsewhere = !here;
+  }
+  co_return true;
+}
+
 // Waits for the first bytes of a request.
 Task<bool> HttpConnection::receive_first(std::uint64_t timeout_ms) {
+  if (ahead_of_pace()) co_await keep_pace();
   const Received received = co_await socket_.receive(after_ms(timeout_ms));
-  in_.append(received.bytes());
+  arrived(received.bytes());
   co_return received.result() > 0;
 }
 
@@ -105,6 +160,7 @@ Task<bool> HttpConnection::receive_head() {
     // What is complete must not wait for what is not.
     if (!out_.empty() && !co_await flush()) co_return false;
     const std::size_t most = limits.head.max_head_bytes + 512;
+    if (ahead_of_pace()) co_await keep_pace();
     const Received received = co_await socket_.receive(deadline);
     if (received.result() == -ETIMEDOUT) {
       server_.counters.timeouts.add();
@@ -113,7 +169,7 @@ Task<bool> HttpConnection::receive_head() {
     }
     if (received.result() <= 0) co_return false;
     RINGCAST_CHECK(in_.size() <= most);  // the scanner refuses longer heads
-    in_.append(received.bytes());
+    arrived(received.bytes());
   }
 }
 
@@ -176,11 +232,12 @@ Task<bool> HttpConnection::settle(HttpExchange& exchange) {
 
 Task<bool> HttpConnection::respond_and_close(HttpError error) {
   server_.counters.bad_requests.add();
-  server_.handler_.refused(error.status);
   const RequestHead none{};
   HttpExchange exchange(*this, none);
   exchange.close_after();
+  if (error.status == 429) exchange.add_header("Retry-After", "5");
   exchange.refuse(error);
+  server_.handler_.refused(exchange);
   linger_ = co_await flush();
   co_return false;
 }

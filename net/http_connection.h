@@ -6,20 +6,27 @@
 // idle.
 //
 // Times: a head must be complete within header_timeout of its first byte (408), a body must not
-// pause longer than body_timeout (408), an idle connection is closed after idle_timeout. One over
-// the limit of connections is refused (503) when its request begins, at the latest after
-// header_timeout.
+// pause longer than body_timeout nor come slower than min_body_bytes_per_s (408), an idle
+// connection is closed after idle_timeout. One over the limit of connections (503) or of its
+// client's (429) is refused when its request begins, at the latest after header_timeout; only so
+// many wait for that, others are closed at once. A PROXY header has a head's time as well; a
+// connection without a right one is closed without an answer.
+//
+// Where receive_bytes_per_s says so, what was received is paid for with time before more is: the
+// peer feels it as a slow link.
 #pragma once
 
 #include <cstdint>
 
+#include "core/client_places.h"
 #include "core/list.h"
 #include "core/scope.h"
 #include "core/socket.h"
-#include "net/address.h"
 #include "net/buffer.h"
+#include "net/client_address.h"
 #include "net/head_scanner.h"
 #include "net/http_exchange.h"
+#include "net/receive_pace.h"
 
 namespace ringcast {
 
@@ -27,7 +34,9 @@ class HttpServer;
 
 class HttpConnection : public ListHook {
  public:
-  HttpConnection(HttpServer& server, Descriptor fd, const SocketAddress& peer, bool admitted);
+  // `proxied`: a proxy says first whose connection it is.
+  HttpConnection(HttpServer& server, Descriptor fd, const SocketAddress& peer, bool admitted,
+                 bool proxied);
   ~HttpConnection();
 
   // Runs to the connection's end, then deletes it.
@@ -45,6 +54,9 @@ class HttpConnection : public ListHook {
   // run()'s for as long as the connection lasts, many kilobytes of an idle one.
   Task<void> serve();
   // False: the connection ends.
+  [[gnu::noinline]] Task<bool> receive_proxy_header();
+  // The answer to whoever may not even ask.
+  [[gnu::noinline]] Task<void> turn_away(HttpError error);
   [[gnu::noinline]] Task<bool> serve_request();
   [[gnu::noinline]] Task<bool> receive_head();
   Task<bool> receive_first(std::uint64_t timeout_ms);
@@ -53,18 +65,24 @@ class HttpConnection : public ListHook {
   [[gnu::noinline]] Task<bool> settle(HttpExchange& exchange);
   [[gnu::noinline]] Task<void> linger();
   std::int64_t after_ms(std::uint64_t ms);
+  void arrived(std::string_view bytes);
+  // Whoever receives more waits first, where this says so.
+  bool ahead_of_pace() { return pace_.waits(scope_.reactor().now_ns()); }
+  [[gnu::noinline]] Task<void> keep_pace();
 
   HttpServer& server_;
   Scope scope_;
   Socket socket_;
-  SocketAddress peer_;
-  char peer_text_[48];
-  std::uint8_t peer_length_;
+  ClientAddress peer_;  // of the socket, or whom the PROXY header names
+  ClientPlaces::Place place_;
   Buffer in_;
   Buffer out_;
   HeadScanner scanner_;
   DrainListener* drain_listener_ = nullptr;
+  ReceivePace pace_;
   bool admitted_;
+  bool proxied_;
+  bool tls_ = false;  // between the client and the proxy
   bool idle_ = false;
   bool taken_ = false;
   bool linger_ = false;

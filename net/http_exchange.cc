@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <iterator>
 
 #include "net/head_writer.h"
@@ -13,12 +14,14 @@ namespace ringcast {
 namespace {
 
 constexpr std::size_t kMostHeadBytes = 4096;
+constexpr std::string_view kRequestId = "X-Request-Id";
 constexpr std::string_view kJson = "application/json";
 
 constexpr HttpError kBroken{0, "connection_broken", "The connection broke."};
-constexpr HttpError kBodyTimeout{408, "body_timeout", "The request body paused for too long."};
-// How soon a body that may pause notices that the server drains.
+constexpr HttpError kBodyTimeout{408, "body_timeout", "The request body came too slowly."};
+// How soon a body that may pause notices that the server drains, or that it has to end.
 constexpr std::uint64_t kDrainCheckMs = 500;
+constexpr HttpError kBusy{503, "too_busy", "Too much is held of other requests; try again."};
 constexpr HttpError kDraining{503, "draining", "This server is shutting down."};
 constexpr HttpError kTooLarge{413, "body_too_large", "The request body is larger than allowed."};
 
@@ -45,8 +48,59 @@ HttpExchange::HttpExchange(HttpConnection& connection, const RequestHead& head)
 
 HttpExchange::~HttpExchange() = default;
 
-std::string_view HttpExchange::peer() const {
-  return {connection_.peer_text_, connection_.peer_length_};
+// --- the client ---
+
+const ClientAddress& HttpExchange::client() const {
+  if (!client_known_) find_client();
+  return client_;
+}
+
+void HttpExchange::find_client() const {
+  const Forwarding& forwarding = connection_.server_.forwarding_;
+  client_known_ = true;
+  client_ = connection_.peer_;
+  if (!forwarding.trusts(client_)) return;
+  const ForwardedRequest told = forwarded_client(head_, client_, forwarding);
+  client_ = told.client;
+  forwarded_proto_ = told.proto;
+  forwarded_host_ = told.host;
+  if (told.unreadable) connection_.server_.counters.forwarded_unreadable.add();
+}
+
+// What Forwarded said, or the header that goes with X-Forwarded-For.
+std::optional<std::string_view> HttpExchange::forwarded_text(std::string_view said,
+                                                             std::string_view header) const {
+  const Forwarding& forwarding = connection_.server_.forwarding_;
+  if (forwarding.header == ForwardedHeader::x_forwarded_for &&
+      forwarding.trusts(connection_.peer_)) {
+    said = forwarded_value(head_, header);
+  }
+  if (said.empty()) return std::nullopt;
+  return said;
+}
+
+std::optional<std::string_view> HttpExchange::forwarded_proto() const {
+  if (connection_.tls_) return "https";
+  client();
+  return forwarded_text(forwarded_proto_, "X-Forwarded-Proto");
+}
+
+std::optional<std::string_view> HttpExchange::forwarded_host() const {
+  client();
+  return forwarded_text(forwarded_host_, "X-Forwarded-Host");
+}
+
+std::string_view HttpExchange::request_id() const {
+  if (request_id_size_ == 0) {
+    std::string_view id = head_.find(kRequestId).value_or("");
+    const bool usable = id.size() <= request_id_.size() && std::ranges::all_of(id, [](char c) {
+                          return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' ||
+                                 c == '.' || c == '_';
+                        });
+    if (!usable || id.empty()) id = connection_.server_.new_request_id();
+    request_id_size_ = static_cast<std::uint8_t>(id.copy(request_id_.data(), request_id_.size()));
+  }
+  return {request_id_.data(), request_id_size_};
 }
 
 Descriptor HttpExchange::descriptor() const { return connection_.socket_.descriptor(); }
@@ -72,6 +126,9 @@ bool HttpExchange::keep_input(std::string_view bytes, std::size_t most_bytes) {
 }
 
 void HttpExchange::release_head() {
+  client();
+  request_id();
+  has_head_ = false;
   if (head_buffer_ != nullptr) head_buffer_->release();
 }
 
@@ -88,10 +145,33 @@ bool HttpExchange::body_finished() const {
   return remaining_ == 0;
 }
 
+// Whether all of it is here, read or not.
+bool HttpExchange::body_arrived() const {
+  std::string_view rest = connection_.in_.view().substr(piece_);
+  if (!head_.chunked) return remaining_ <= rest.size();
+  ChunkedDecoder chunks = chunks_;
+  while (!rest.empty() && chunks.state() == ChunkedDecoder::State::more) {
+    rest.remove_prefix(chunks.decode(rest).consumed);
+  }
+  return chunks.state() == ChunkedDecoder::State::done;
+}
+
 Task<void> HttpExchange::send_continue() {
   continue_due_ = false;
   connection_.out_.append(kContinueResponse);
   co_await connection_.flush();
+}
+
+// A body may not pause for long, nor come so slowly that it never ends: from body_timeout on it has
+// to have come at min_body_bytes_per_s.
+std::int64_t HttpExchange::body_deadline() {
+  const HttpLimits& limits = connection_.server_.limits_;
+  if (pauses_allowed_) return connection_.after_ms(kDrainCheckMs);
+  const std::int64_t pause = connection_.after_ms(limits.body_timeout_ms);
+  if (limits.min_body_bytes_per_s == 0) return pause;
+  if (body_begin_ns_ == 0) body_begin_ns_ = connection_.scope_.reactor().now_ns();
+  const LeastPace least{limits.body_timeout_ms, limits.min_body_bytes_per_s};
+  return std::min(pause, body_begin_ns_ + least.due_ns(body_bytes_));
 }
 
 // Receives more of the body into the connection's input.
@@ -101,16 +181,16 @@ Task<HttpResult<void>> HttpExchange::fill() {
     close_ = true;
     co_return std::unexpected(kBroken);
   }
-  const HttpLimits& limits = connection_.server_.limits_;
-  const std::uint64_t patience_ms = pauses_allowed_ ? kDrainCheckMs : limits.body_timeout_ms;
-  const Received received = co_await connection_.socket_.receive(connection_.after_ms(patience_ms));
+  if (connection_.ahead_of_pace()) co_await connection_.keep_pace();
+  const Received received = co_await connection_.socket_.receive(body_deadline());
   if (received.result() == -ETIMEDOUT && pauses_allowed_) {
-    if (!connection_.server_.draining_) co_return HttpResult<void>{};
+    if (!connection_.server_.draining_ && !pause_end_) co_return HttpResult<void>{};
     close_ = true;
-    co_return std::unexpected(kDraining);
+    co_return std::unexpected(pause_end_.value_or(kDraining));
   }
   if (received.result() > 0) {
-    connection_.in_.append(received.bytes());
+    connection_.arrived(received.bytes());
+    body_bytes_ += received.bytes().size();
     co_return HttpResult<void>{};
   }
   close_ = true;
@@ -167,9 +247,11 @@ Task<HttpResult<std::string_view>> HttpExchange::body(std::uint64_t most_bytes) 
     remaining_ = 0;
     co_return body_.view();
   }
-  if (!head_.chunked)
-    body_.room(static_cast<std::size_t>(
-        std::min<std::uint64_t>(remaining_, 1 << 20)));  // more only as it arrives
+  if (!head_.chunked) {
+    // More only as it arrives.
+    const auto likely = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, 1 << 20));
+    if (body_.may_append(likely)) body_.room(likely);
+  }
   for (;;) {
     const auto piece = co_await next_piece();
     if (!piece) co_return std::unexpected(piece.error());
@@ -177,6 +259,11 @@ Task<HttpResult<std::string_view>> HttpExchange::body(std::uint64_t most_bytes) 
     if (body_.size() + piece->size() > most_bytes) {
       close_ = true;
       co_return std::unexpected(kTooLarge);
+    }
+    if (!body_.may_append(piece->size())) {
+      close_ = true;
+      connection_.server_.counters.too_busy.add();
+      co_return std::unexpected(kBusy);
     }
     body_.append(*piece);
   }
@@ -193,8 +280,9 @@ void HttpExchange::write_head(Buffer& out, int status, std::string_view content_
                               std::initializer_list<ResponseHeader> headers, Framing framing,
                               std::uint64_t length) {
   status_ = status;
-  // A client that still waits for 100 may or may not send its body now.
-  if (continue_due_) close_ = true;
+  // A client that still waits for 100 may or may not send its body now, and one that sends may stop
+  // once it has its answer: HAProxy 2.6 then puts another client's request where the body was due.
+  if (continue_due_ || !body_arrived()) close_ = true;
   if (!head_.keep_alive || connection_.server_.draining_) close_ = true;
   // Such a response names Upgrade, which is for the next hop alone (RFC 9110 §7.8).
   const bool upgradable = status == 426;
@@ -205,6 +293,7 @@ void HttpExchange::write_head(Buffer& out, int status, std::string_view content_
   if (!content_type.empty()) writer.header("Content-Type", content_type);
   for (const ResponseHeader& header : headers) writer.header(header.name, header.value);
   for (std::size_t i = 0; i < extra_count_; ++i) writer.header(extra_[i].name, extra_[i].value);
+  if (status >= 400 || head_.find(kRequestId)) writer.header(kRequestId, request_id());
   if (framing == Framing::length) writer.content_length(length);
   if (framing == Framing::chunked) writer.chunked();
   if (framing == Framing::until_close) {

@@ -14,6 +14,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,7 @@
 #include "core/task.h"
 #include "net/buffer.h"
 #include "net/chunked.h"
+#include "net/client_address.h"
 #include "net/http_head.h"
 #include "net/http_status.h"
 
@@ -49,10 +51,19 @@ class HttpExchange {
   ~HttpExchange();
 
   const RequestHead& head() const { return head_; }
-  std::string_view peer() const;  // the client's address, without port
+  // Who sent this request, whatever else comes over the connection: proxies share them.
+  const ClientAddress& client() const;
+  // How the client reached the proxy before us, where a trusted one says so: `https`, and which
+  // Host it asked for.
+  std::optional<std::string_view> forwarded_proto() const;
+  std::optional<std::string_view> forwarded_host() const;
+
+  // Names the request in logs, and in X-Request-Id of errors and of answers to requests that bring
+  // one: theirs, if it is of at most 64 letters, digits and -._, else one that is made up.
+  std::string_view request_id() const;
 
   // The whole body, at most `most_bytes`; followed by Buffer::kPadding readable bytes. Errors: 413,
-  // 408, 400 (bad chunks), and status 0 if the connection broke.
+  // 408, 400 (bad chunks), 503 (too much is held for others), and status 0 if the connection broke.
   Task<HttpResult<std::string_view>> body(std::uint64_t most_bytes);
   // The next piece of the body, empty at its end; good until the next call.
   Task<HttpResult<std::string_view>> next_piece();
@@ -60,6 +71,8 @@ class HttpExchange {
   // For bodies that may pause as long as they like, such as a stream of events. When the server
   // drains, reading fails with the code `draining` (503).
   void allow_pauses() { pauses_allowed_ = true; }
+  // Reading such a body fails with this as soon as it pauses.
+  void end_pauses(const HttpError& why) { pause_end_ = why; }
 
   // A header that every response of this exchange gets; the views must outlive it.
   void add_header(std::string_view name, std::string_view value);
@@ -96,6 +109,7 @@ class HttpExchange {
   bool keep_input(std::string_view bytes, std::size_t most_bytes);
   // Gives back the memory of the head: head() and all views into it end.
   void release_head();
+  bool has_head() const { return has_head_; }
   bool draining() const;
   // Who is told when the server drains, until the handler returns or this is called with null.
   void tell_draining(DrainListener* listener);
@@ -109,6 +123,7 @@ class HttpExchange {
 
  private:
   friend class HttpConnection;
+  static constexpr std::size_t kMostRequestIdBytes = 64;
   enum class Framing : std::uint8_t { length, chunked, until_close, none };
 
   void write_head(Buffer& out, int status, std::string_view content_type,
@@ -117,21 +132,36 @@ class HttpExchange {
   Task<HttpResult<std::string_view>> take_length_piece();
   Task<HttpResult<std::string_view>> take_chunked_piece();
   Task<HttpResult<void>> fill();
+  std::int64_t body_deadline();
   Task<void> send_continue();
   bool body_finished() const;
+  bool body_arrived() const;
+  void find_client() const;
+  std::optional<std::string_view> forwarded_text(std::string_view said,
+                                                 std::string_view header) const;
 
   HttpConnection& connection_;
   const RequestHead& head_;
   Buffer* head_buffer_ = nullptr;
   std::uint64_t remaining_ = 0;  // of a body with a length
   ChunkedDecoder chunks_;
-  std::size_t piece_ = 0;  // bytes at the front of the input that the last piece covered
+  std::int64_t body_begin_ns_ = 0;
+  std::uint64_t body_bytes_ = 0;  // received since
+  std::size_t piece_ = 0;         // bytes at the front of the input that the last piece covered
   Buffer body_;
-  std::array<ResponseHeader, 8> extra_{};
+  std::array<ResponseHeader, 10> extra_{};
   std::size_t extra_count_ = 0;
   int status_ = 0;
+  // Found when it is asked for.
+  mutable bool client_known_ = false;
+  mutable ClientAddress client_;
+  mutable std::string_view forwarded_proto_, forwarded_host_;
+  mutable std::array<char, kMostRequestIdBytes> request_id_;
+  mutable std::uint8_t request_id_size_ = 0;
+  bool has_head_ = true;
   bool continue_due_;
   bool pauses_allowed_ = false;
+  std::optional<HttpError> pause_end_;
   bool taken_ = false;
   bool close_ = false;
   bool streaming_ = false;

@@ -30,8 +30,7 @@ int open_bound(const SocketAddress& address, bool shared) {
   if (address.storage.ss_family == AF_INET6) {
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   }
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kNotSentLowWater, sizeof kNotSentLowWater);
+  set_listener_options(fd);
   if (bind(fd, address.get(), address.length) < 0) {
     const int error = errno;
     ::close(fd);
@@ -74,6 +73,17 @@ Result<void> check_free(const SocketAddress& address) {
   return {};
 }
 
+void set_listener_options(int fd) {
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kNotSentLowWater, sizeof kNotSentLowWater);
+}
+
+void set_send_rate(int listener, std::uint64_t bytes_per_s) {
+  const std::uint64_t rate = bytes_per_s == 0 ? ~std::uint64_t{0} : bytes_per_s;
+  (void)setsockopt(listener, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate);
+}
+
 Result<int> open_listener(SocketAddress& address, bool shared) {
   const int fd = open_bound(address, shared);
   if (fd < 0) return explain(address, -fd);
@@ -97,12 +107,13 @@ Acceptor::~Acceptor() {
 
 void Acceptor::start() { arm_all(); }
 
-void Acceptor::stop() {
+void Acceptor::stop(bool others_go_on) {
   if (stopped_) return;
   stopped_ = true;
   TimerWheel::disarm(retry_);
   Operation cancel{.code = OpCode::cancel_all, .fd = Descriptor::ordinary(listener_)};
   reactor_.push(cancel);
+  if (others_go_on) return;
   // Refuses new connections at once, so that clients go elsewhere.
   Operation shut{
       .code = OpCode::shutdown, .fd = Descriptor::ordinary(listener_), .size = SHUT_RDWR};

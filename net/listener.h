@@ -20,6 +20,11 @@ namespace ringcast {
 // Opens a listening socket. `shared`: others of this process will listen on the same address.
 // Port 0 takes a free one; the address is updated. Errors: address_in_use, listen_failed.
 Result<int> open_listener(SocketAddress& address, bool shared);
+// What connections accepted from a TCP listener inherit; for one that somebody else opened.
+void set_listener_options(int fd);
+// How fast the kernel sends on connections that it accepts from now on (tcp(7):
+// SO_MAX_PACING_RATE); 0: as fast as it can. Unix sockets have no such rate.
+void set_send_rate(int listener, std::uint64_t bytes_per_s);
 // Fails if somebody else listens there: SO_REUSEPORT alone would silently share with a stranger.
 // Waits up to half a second for the address; blocks, so it is for the start only.
 Result<void> check_free(const SocketAddress& address);
@@ -41,7 +46,10 @@ class Acceptor {
   Acceptor& operator=(const Acceptor&) = delete;
 
   void start();
-  void stop();  // closes the listener; what is under way may still be accepted
+  // Accepts no more; what is under way may still be. Clients are refused then, unless others go on
+  // to accept from the same socket.
+  void stop(bool others_go_on = false);
+  int listener() const { return listener_; }
   bool idle() const { return under_way_ == 0; }
 
   struct Counters {

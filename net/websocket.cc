@@ -18,6 +18,7 @@ constexpr std::int64_t kNsPerMs = 1'000'000;
 // own, which takes all of it in one go. It is held for a moment only if nothing comes.
 constexpr std::size_t kManyBytes = 4096;
 constexpr std::uint64_t kHoldMs = 100;
+constexpr std::string_view kTooSlow = "the message came too slowly";
 // Sent at once, so that a slow peer's progress is seen.
 constexpr std::size_t kMostSendBytes = 256 << 10;
 
@@ -162,6 +163,9 @@ Task<bool> WebSocket::receive_more(WsMessage* message) {
   for (;;) {
     // Who does not read our pongs is not read from.
     co_await Send(*this, true);
+    if (pace_.waits(reactor().now_ns())) {
+      co_await scope().sleep(pace_.wait_ns(reactor().now_ns()));
+    }
     receiving_ = true;
     const std::int32_t result = co_await fill();
     receiving_ = false;
@@ -171,8 +175,18 @@ Task<bool> WebSocket::receive_more(WsMessage* message) {
       co_return false;
     }
     heard_ns_ = reactor().now_ns();
+    pace_.received(static_cast<std::size_t>(result), options_.receive_bytes_per_s, heard_ns_);
     const Taken taken = take(*message);
-    if (taken != Taken::nothing) co_return taken == Taken::message;
+    if (taken != Taken::nothing) {
+      message_pace_ = {};
+      co_return taken == Taken::message;
+    }
+    if (message_pace_.too_slow(reader_.in_message(), static_cast<std::size_t>(result),
+                               options_.least_pace, heard_ns_)) {
+      close(ws_close::kPolicy, kTooSlow);
+      end(*message, ws_close::kPolicy, kTooSlow);
+      co_return false;
+    }
   }
 }
 

@@ -31,6 +31,7 @@
 #include "core/timer_wheel.h"
 #include "net/buffer.h"
 #include "net/http_exchange.h"
+#include "net/receive_pace.h"
 #include "net/websocket_deflate.h"
 #include "net/websocket_frame.h"
 #include "net/websocket_inflater.h"
@@ -48,6 +49,8 @@ struct WebSocketOptions {
   std::uint64_t send_timeout_ms = 30'000;    // without progress; then the connection ends
   std::uint64_t close_timeout_ms = 5'000;    // for the closing handshake, from our close frame on
   std::size_t max_unsent_bytes = 256 << 10;  // while there are more, send() waits
+  std::uint64_t receive_bytes_per_s = 0;     // 0: any
+  LeastPace least_pace{};                    // of a message; then 1008
   std::span<const std::string_view> subprotocols = {};  // that the program speaks
 };
 
@@ -123,6 +126,8 @@ class WebSocket final : DrainListener, Timer {
   Buffer in_;       // what the reader has been fed
   Buffer out_;      // frames to send
   Buffer sending_;  // with the kernel
+  ReceivePace pace_;
+  MessagePace message_pace_;
   List<Send> senders_;
   std::int64_t heard_ns_;       // when something came in last
   std::int64_t pinged_ns_ = 0;  // when a ping was sent last

@@ -46,6 +46,7 @@ Inflater::Outcome Inflater::run(std::string_view piece, Buffer& out, std::uint64
     // One byte more than allowed shows that there is more.
     const std::uint64_t allowed = most_bytes + 1 - out.size();
     const std::size_t wanted = std::max<std::size_t>(kSmallestRoom, std::size_t{z.avail_in} * 2);
+    if (!out.may_append(std::min<std::uint64_t>(wanted, allowed))) return Outcome::too_busy;
     const std::span<char> room = out.room(std::min<std::uint64_t>(wanted, allowed));
     const auto most = static_cast<uInt>(
         std::min<std::uint64_t>({room.size(), allowed, std::numeric_limits<uInt>::max()}));

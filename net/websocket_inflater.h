@@ -13,7 +13,7 @@ namespace ringcast {
 // all connections of a core, a whole message at a time.
 class Inflater {
  public:
-  enum class Outcome : std::uint8_t { ok, corrupt, too_big, no_memory };
+  enum class Outcome : std::uint8_t { ok, corrupt, too_big, too_busy, no_memory };
 
   // `keep_context`: the peer refers back to earlier messages.
   explicit Inflater(bool keep_context);

@@ -215,7 +215,9 @@ bool WebSocketReader::check_text(std::string_view piece) {
 bool WebSocketReader::collect(std::string_view piece) {
   if (!check_text(piece)) return false;
   const std::uint64_t ahead = std::min(frame_left_, kMostAhead);
-  if (!piece.empty()) held_.room(piece.size() + static_cast<std::size_t>(ahead));
+  const std::size_t wanted = piece.size() + static_cast<std::size_t>(ahead);
+  if (!held_.may_append(wanted)) return fail(Failure::too_busy);
+  if (!piece.empty()) held_.room(wanted);
   held_.append(piece);
   return true;
 }
@@ -224,6 +226,7 @@ bool WebSocketReader::collect(std::string_view piece) {
 // piece of another.
 bool WebSocketReader::take_compressed(std::string_view piece) {
   if (inflater_->keeps_context()) return inflate(piece, held_);
+  if (!held_.may_append(piece.size())) return fail(Failure::too_busy);
   held_.append(piece);
   return true;
 }
@@ -238,6 +241,7 @@ bool WebSocketReader::settle(Inflater::Outcome outcome, const Buffer& out, std::
   if (!check_text(out.view().substr(before))) return false;
   if (outcome == Inflater::Outcome::corrupt) return fail(Failure::bad_deflate);
   if (outcome == Inflater::Outcome::too_big) return fail(Failure::too_big);
+  if (outcome == Inflater::Outcome::too_busy) return fail(Failure::too_busy);
   return outcome == Inflater::Outcome::ok || fail(Failure::no_memory);
 }
 
@@ -263,6 +267,7 @@ std::span<char> WebSocketReader::room() {
   const bool data = in_frame_ && !is_control(control_) && !compressed_ && frame_left_ > 0;
   if (!data || given_ || at_ != end_) return {};
   const auto most = static_cast<std::size_t>(std::min(frame_left_, kMostAhead));
+  if (!held_.may_append(most)) return {};
   return held_.room(most).first(most);
 }
 
@@ -285,6 +290,8 @@ std::uint16_t WebSocketReader::close_code() const {
       return ws_close::kInvalidData;
     case Failure::too_big:
       return ws_close::kTooBig;
+    case Failure::too_busy:
+      return ws_close::kTryAgainLater;
     case Failure::no_memory:
       return ws_close::kInternalError;
     default:
@@ -318,6 +325,8 @@ std::string_view WebSocketReader::close_reason() const {
       return "compressed data is corrupt";
     case Failure::too_big:
       return "message too big";
+    case Failure::too_busy:
+      return "too much is held for others";
     case Failure::no_memory:
       return "out of memory";
   }

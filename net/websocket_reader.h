@@ -84,6 +84,7 @@ class WebSocketReader {
     bad_text,
     bad_deflate,
     too_big,
+    too_busy,
     no_memory
   };
   struct Split;

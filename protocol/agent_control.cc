@@ -84,7 +84,7 @@ Result<void> AgentControl::send(const Command& command) {
   }
   TopicTable& table = *service_.shard().topics();
   const std::string name = std::string(kTopicPrefix).append(command.session);
-  auto topic = table.find_or_create(name);
+  auto topic = table.find_to_publish(name);
   if (!topic) return std::unexpected(std::move(topic.error()));
   Waiting& waiting = take_slot();
   waiting.action = index_of(command.action);

@@ -37,7 +37,7 @@ class AgentControl final : public TopicObserver {
   static bool is_action(std::string_view name);
 
   // Publishes the command and remembers it until it is answered. Errors: topic_limit,
-  // too_many_commands.
+  // too_many_commands, handed_over.
   Result<void> send(const Command& command);
 
   bool observes(std::string_view topic) const override;

@@ -113,6 +113,17 @@ class Loader {
     check_order("ring.entries", config_.ring.entries, "ring.cq_entries", config_.ring.cq_entries);
     check_order("limits.max_request_line_bytes", config_.limits.max_request_line_bytes,
                 "limits.max_header_bytes", config_.limits.max_header_bytes);
+    if (config_.limits.receive_bytes_per_s != 0) {
+      check_order("limits.min_body_bytes_per_s", config_.limits.min_body_bytes_per_s,
+                  "limits.receive_bytes_per_s", config_.limits.receive_bytes_per_s);
+    }
+    if (config_.cors.credentials &&
+        std::ranges::find(config_.cors.origins, "*") != config_.cors.origins.end()) {
+      problems_.push_back(
+          fmt::format("cors.credentials: \"true\" (from {}) is not allowed beside an origin \"*\"; "
+                      "name the origins whose pages may use cookies",
+                      origins_[*find_config_key("cors.credentials")]));
+    }
     if (!problems_.empty()) {
       return fail("bad_config", fmt::format("{}", fmt::join(problems_, "\n")));
     }
@@ -174,6 +185,7 @@ class Loader {
     bool plain = node.IsScalar();
     if (std::holds_alternative<ListKey>(key.kind) && node.IsSequence()) {
       plain = std::ranges::all_of(node, [](const YAML::Node& item) { return item.IsScalar(); });
+      if (key.path == "listen") return set_listen_nodes(index, node, origin);
       for (const YAML::Node& item : node) {
         if (item.IsScalar()) items.push_back(item.Scalar());
       }
@@ -186,6 +198,54 @@ class Loader {
     } else {
       set(index, items, origin);
     }
+  }
+
+  // An item of `listen` may be `{address: 0.0.0.0:8081, proxy_protocol: true}` as well.
+  void set_listen_nodes(size_t index, const YAML::Node& node, const std::string& origin) {
+    std::vector<std::string> items;
+    for (const YAML::Node& item : node) {
+      if (item.IsScalar()) {
+        items.push_back(item.Scalar());
+      } else if (item.IsMap()) {
+        const std::string path = fmt::format("listen[{}]", items.size());
+        auto text = listen_item(item, path, origin);
+        if (!text) return;
+        items.push_back(std::move(*text));
+      } else {
+        return refused("listen", YAML::Dump(item), origin, allowed_text(config_keys()[index]));
+      }
+    }
+    set(index, items, origin);
+  }
+
+  // As the command line writes it; nothing once it is refused.
+  std::optional<std::string> listen_item(const YAML::Node& map, const std::string& path,
+                                         const std::string& origin) {
+    std::string address;
+    std::string options;
+    for (const auto& entry : map) {
+      const std::string name = entry.first.IsScalar() ? entry.first.Scalar() : "?";
+      const std::string value =
+          entry.second.IsScalar() ? entry.second.Scalar() : YAML::Dump(entry.second);
+      if (name == "address") {
+        address = value;
+      } else if (name == "proxy_protocol") {
+        const auto on = parse_switch(value);
+        if (!on) {
+          refused(path + ".proxy_protocol", value, origin, "true or false");
+          return std::nullopt;
+        }
+        if (*on) options += ",proxy";
+      } else if (name == "mode") {
+        options += ",mode=" + value;
+      } else {
+        problems_.push_back(fmt::format(
+            "{}.{}: no such key (from {}); an item has address, proxy_protocol and mode", path,
+            name, origin));
+        return std::nullopt;
+      }
+    }
+    return address + options;
   }
 
   void set_text(size_t index, const std::string& text, const std::string& origin) {

@@ -13,19 +13,14 @@
 #include <vector>
 
 #include "core/result.h"
+#include "net/forwarded.h"
+#include "protocol/listen_address.h"
 #include "protocol/log.h"
 
 namespace ringcast {
 
 // What happens to a subscriber that falls out of the history.
 enum class OnLag : uint8_t { kGap, kClose };
-
-struct ListenAddress {
-  std::string host = "127.0.0.1";  // IPv4, or IPv6 without brackets
-  uint16_t port = 8080;            // 0 = any free port
-
-  bool operator==(const ListenAddress&) const = default;
-};
 
 struct HistoryLimits {
   uint64_t bytes = uint64_t{1} << 20;
@@ -54,6 +49,7 @@ struct Limits {
   uint64_t max_batch_bytes = uint64_t{8} << 20;
   uint32_t max_batch_events = 10'000;
   uint32_t max_topics = 100'000;
+  uint32_t max_awaited_topics = 100'000;
   uint32_t max_topics_per_subscriber = 64;
   uint32_t max_pattern_topics = 10'000;
   uint64_t log_memory_bytes = 0;  // 0 = half of the machine's memory
@@ -61,12 +57,31 @@ struct Limits {
   uint64_t body_timeout_ms = 30'000;
   uint64_t idle_timeout_ms = 75'000;
   uint64_t send_timeout_ms = 30'000;
+  uint64_t min_body_bytes_per_s = 240;          // 0 = any
+  uint64_t receive_bytes_per_s = 0;             // of a connection; 0 = any
+  uint64_t send_bytes_per_s = 0;                // of a connection; 0 = any
+  uint64_t buffer_memory_bytes = 0;             // 0 = a quarter of the machine's memory
+  uint32_t max_connections_per_client = 1'000;  // 0 = unlimited
+  uint32_t max_streams_per_client = 1'000;      // 0 = unlimited
+  bool rate_limiting = true;
+  uint32_t requests_per_minute = 100;        // of a client; 0 = unlimited
+  uint32_t requests_per_minute_per_key = 0;  // 0 = unlimited
+  uint32_t auth_failures_per_minute = 100;   // of a client; 0 = unlimited
+  uint32_t rate_buckets = 65'536;
+  std::vector<std::string> exempt = {"127.0.0.0/8", "::1"};  // clients
 
   bool operator==(const Limits&) const = default;
 };
 
 struct Config {
   std::vector<ListenAddress> listen = {ListenAddress{}};
+  std::vector<std::string> hosts;          // names it goes by, beside localhost; `*` = any
+  std::vector<ListenAddress> agent_check;  // where HAProxy asks how we are; empty = nowhere
+  struct Net {
+    std::vector<std::string> trusted_proxies = {"127.0.0.0/8", "::1"};
+    ForwardedHeader forwarded = ForwardedHeader::x_forwarded_for;
+    bool operator==(const Net&) const = default;
+  } net;
   std::vector<uint32_t> cores;  // empty = all that the process may run on
   Limits limits;
   HistoryLimits history;
@@ -89,13 +104,13 @@ struct Config {
   struct Mcp {
     bool enabled = true;
     uint32_t max_sessions = 1'000;
+    uint32_t max_sessions_per_client = 1'000;  // 0 = unlimited
     uint64_t session_timeout_ms = 3'600'000;
     uint64_t max_message_bytes = uint64_t{4} << 20;
     uint64_t replay_bytes = uint64_t{4} << 20;
     uint64_t keepalive_ms = 15'000;
     uint64_t ask_timeout_ms = 300'000;
     uint32_t max_calls = 1'000;
-    std::vector<std::string> hosts;      // beside the loopback's; `*` = any
     std::vector<std::string> prompts;    // directories
     std::vector<std::string> documents;  // directories
     std::vector<std::string> mount;      // what a proxy puts before our paths; at most one
@@ -113,13 +128,18 @@ struct Config {
     bool operator==(const Control&) const = default;
   } control;
   struct Auth {
+    bool enabled = true;
     std::vector<std::string> tokens;        // empty = everybody may
     std::vector<std::string> admin_tokens;  // empty = whoever connects over loopback
+    std::vector<std::string> access;        // the access file; at most one
+    bool allow_public = false;  // listen beyond loopback although nobody brings anything
     bool operator==(const Auth&) const = default;
   } auth;
   struct Cors {
     bool enabled = true;
-    std::vector<std::string> origins = {"*"};
+    std::vector<std::string> origins = {"http://localhost:*", "http://127.0.0.1:*",
+                                        "http://[::1]:*"};
+    bool credentials = false;  // whether their pages may use cookies
     bool operator==(const Cors&) const = default;
   } cors;
   struct Drain {
@@ -127,14 +147,21 @@ struct Config {
     uint64_t delay_ms = 0;  // between readiness going off and the streams ending
     uint64_t retry_min_ms = 500;
     uint64_t retry_max_ms = 5'000;
+    uint32_t streams_per_s = 1'000;  // 0 = all at once
     bool operator==(const Drain&) const = default;
   } drain;
+  struct Handover {
+    std::vector<std::string> socket;  // a path; at most one
+    uint64_t timeout_ms = 30'000;
+    bool operator==(const Handover&) const = default;
+  } handover;
   struct Log {
     LogLevel level = LogLevel::kInfo;
     LogFormat format = LogFormat::kJson;
     bool operator==(const Log&) const = default;
   } log;
   struct Metrics {
+    bool enabled = true;
     uint64_t interval_ms = 1'000;  // 0 = off
     bool operator==(const Metrics&) const = default;
   } metrics;

@@ -1,6 +1,5 @@
 #include "protocol/config_values.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +8,8 @@
 #include <charconv>
 #include <set>
 #include <utility>
+
+#include "protocol/site_policy.h"
 
 namespace ringcast {
 namespace {
@@ -52,23 +53,6 @@ std::optional<T> parse_digits(std::string_view text) {
   const auto [stop, error] = std::from_chars(text.begin(), text.end(), value);
   if (text.empty() || error != std::errc{} || stop != text.end()) return std::nullopt;
   return value;
-}
-
-std::optional<ListenAddress> parse_listen(std::string_view text) {
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  const auto port = parse_digits<uint16_t>(text.substr(colon + 1));
-  std::string_view host = text.substr(0, colon);
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  std::array<unsigned char, sizeof(in6_addr)> address{};
-  ListenAddress result{.host = std::string(host == "localhost" ? "127.0.0.1" : host)};
-  if (!port ||
-      inet_pton(bracketed ? AF_INET6 : AF_INET, result.host.c_str(), address.data()) != 1) {
-    return std::nullopt;
-  }
-  result.port = *port;
-  return result;
 }
 
 size_t edit_distance(std::string_view a, std::string_view b) {
@@ -155,22 +139,82 @@ std::string yaml_string(std::string_view text) {
 Result<void> set_listen(Config& config, const std::vector<std::string>& items) {
   std::vector<ListenAddress> addresses;
   for (const std::string& item : items) {
-    const auto address = parse_listen(item);
-    if (!address) return fail("bad_config", item);
-    if (std::ranges::find(addresses, *address) == addresses.end()) addresses.push_back(*address);
+    const std::vector<std::string> parts = split_list(item);
+    if (parts.empty()) return fail("bad_config", item);
+    for (const std::string& part : parts) {
+      // An option belongs to the address before it; as text, all of them are one list.
+      if (!addresses.empty() && set_listen_option(addresses.back(), part)) continue;
+      const auto address = parse_listen(part);
+      if (!address) return fail("bad_config", item);
+      addresses.push_back(*address);
+    }
   }
-  if (addresses.empty()) return fail("bad_config", "");
-  config.listen = std::move(addresses);
+  std::vector<ListenAddress> different;
+  for (const ListenAddress& address : addresses) {
+    const auto same = [&](const ListenAddress& other) {
+      return other.address_text() == address.address_text();
+    };
+    const auto found = std::ranges::find_if(different, same);
+    if (found == different.end()) {
+      different.push_back(address);
+    } else if (*found != address) {
+      return fail("bad_config", address.text());  // what should hold for its connections?
+    }
+  }
+  if (different.empty()) return fail("bad_config", "");
+  config.listen = std::move(different);
   return {};
 }
 
 std::vector<std::string> get_listen(const Config& config) {
   std::vector<std::string> items;
-  for (const auto& [host, port] : config.listen) {
-    const bool v6 = host.find(':') != std::string::npos;
-    items.push_back(v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port));
-  }
+  items.reserve(config.listen.size());
+  for (const ListenAddress& address : config.listen) items.push_back(address.text());
   return items;
+}
+
+Result<void> set_agent_check(Config& config, const std::vector<std::string>& items) {
+  std::vector<ListenAddress> addresses;
+  for (const std::string& item : items) {
+    const auto address = parse_listen(item);
+    if (!address || address->is_unix()) return fail("bad_config", item);
+    if (std::ranges::find(addresses, *address) == addresses.end()) addresses.push_back(*address);
+  }
+  config.agent_check = std::move(addresses);
+  return {};
+}
+
+std::vector<std::string> get_agent_check(const Config& config) {
+  std::vector<std::string> items;
+  items.reserve(config.agent_check.size());
+  for (const ListenAddress& address : config.agent_check) items.push_back(address.text());
+  return items;
+}
+
+namespace {
+
+Result<void> set_ranges(std::vector<std::string>& to, const std::vector<std::string>& items) {
+  for (const std::string& item : items) {
+    if (!AddressRange::parse(item)) return fail("bad_config", item);
+  }
+  to = items;
+  return {};
+}
+
+}  // namespace
+
+Result<void> set_exempt(Config& config, const std::vector<std::string>& items) {
+  return set_ranges(config.limits.exempt, items);
+}
+
+std::vector<std::string> get_exempt(const Config& config) { return config.limits.exempt; }
+
+Result<void> set_trusted_proxies(Config& config, const std::vector<std::string>& items) {
+  return set_ranges(config.net.trusted_proxies, items);
+}
+
+std::vector<std::string> get_trusted_proxies(const Config& config) {
+  return config.net.trusted_proxies;
 }
 
 Result<void> set_cores(Config& config, const std::vector<std::string>& items) {
@@ -198,12 +242,7 @@ std::vector<std::string> get_cores(const Config& config) {
 
 Result<void> set_origins(Config& config, const std::vector<std::string>& items) {
   for (const std::string& item : items) {
-    // RFC 6454 §6.2: scheme://host[:port], nothing behind it.
-    const size_t authority = item.find("://");
-    const bool origin = authority != std::string::npos && authority > 0 &&
-                        item.size() > authority + 3 &&
-                        item.find_first_of("/?# \t\r\n*", authority + 3) == std::string::npos;
-    if (item != "*" && item != "null" && !origin) return fail("bad_config", item);
+    if (!is_origin_rule(item)) return fail("bad_config", item);
   }
   config.cors.origins = items;
   return {};
@@ -237,14 +276,15 @@ Result<void> set_texts(std::vector<std::string>& to, const std::vector<std::stri
 
 }  // namespace
 
-Result<void> set_mcp_hosts(Config& config, const std::vector<std::string>& items) {
+Result<void> set_hosts(Config& config, const std::vector<std::string>& items) {
   for (const std::string& item : items) {
-    if (item.find_first_of("/: \t") != std::string::npos) return fail("bad_value", item);
+    if (!is_host_rule(item)) return fail("bad_config", item);
   }
-  return set_texts(config.mcp.hosts, items);
+  config.hosts = items;
+  return {};
 }
 
-std::vector<std::string> get_mcp_hosts(const Config& config) { return config.mcp.hosts; }
+std::vector<std::string> get_hosts(const Config& config) { return config.hosts; }
 
 Result<void> set_mcp_mount(Config& config, const std::vector<std::string>& items) {
   if (items.size() > 1) return fail("too_many", items[1]);
@@ -274,6 +314,28 @@ Result<void> set_mcp_documents(Config& config, const std::vector<std::string>& i
 }
 
 std::vector<std::string> get_mcp_documents(const Config& config) { return config.mcp.documents; }
+
+Result<void> set_access(Config& config, const std::vector<std::string>& items) {
+  if (items.size() > 1) return fail("too_many", items[1]);
+  return set_texts(config.auth.access, items);
+}
+
+std::vector<std::string> get_access(const Config& config) { return config.auth.access; }
+
+// The kernel takes no longer path, and one that is not absolute would be another one after a chdir.
+Result<void> set_handover_socket(Config& config, const std::vector<std::string>& items) {
+  constexpr std::size_t kMostPathBytes = 90;
+  if (items.size() > 1) return fail("too_many", items[1]);
+  if (!items.empty() && !items[0].empty() &&
+      (!items[0].starts_with('/') || items[0].size() > kMostPathBytes)) {
+    return fail("bad_path", items[0]);
+  }
+  return set_texts(config.handover.socket, items);
+}
+
+std::vector<std::string> get_handover_socket(const Config& config) {
+  return config.handover.socket;
+}
 
 Result<void> set_tokens(Config& config, const std::vector<std::string>& items) {
   return set_secrets(config.auth.tokens, items);

@@ -11,6 +11,7 @@
 #include "core/topic_name.h"
 #include "core/topic_reader.h"
 #include "core/utf8.h"
+#include "protocol/access.h"
 #include "protocol/event_json.h"
 #include "protocol/mcp/mcp_endpoint.h"
 #include "protocol/service.h"
@@ -32,10 +33,15 @@ Service& service_of(ServerState& state, McpCall& call) {
   return *state.services[call.endpoint().reactor().core()];
 }
 
-// False, and the tool has failed, if this is no topic.
-bool is_topic(McpCall& call, std::string_view topic) {
-  if (is_topic_name(topic)) return true;
-  call.fail(fmt::format("`{}` is no topic: 1 to 200 letters, digits and -_.:/@~+=.", topic));
+// False, and the tool has failed, if this is no topic, or not for this client.
+bool is_topic(McpCall& call, std::string_view topic, Action action) {
+  if (!is_topic_name(topic)) {
+    call.fail(fmt::format("`{}` is no topic: 1 to 200 letters, digits and -_.:/@~+=.", topic));
+  } else if (!call.may(action, topic)) {
+    call.fail(denial(action, topic));
+  } else {
+    return true;
+  }
   return false;
 }
 
@@ -79,7 +85,8 @@ Task<void> list_topics(ServerState& state, McpCall& call) {
   std::vector<TopicInfo> topics = co_await service.shard().describe_topics();
   const std::string pattern(call.string("pattern", "*"));
   std::erase_if(topics, [&](const TopicInfo& topic) {
-    return pattern != topic.name && !topic_matches(pattern, topic.name);
+    return (pattern != topic.name && !topic_matches(pattern, topic.name)) ||
+           !call.may(Action::subscribe, topic.name);
   });
   const std::size_t total = topics.size();
   topics.resize(std::min(total, kMostTopics));
@@ -89,7 +96,7 @@ Task<void> list_topics(ServerState& state, McpCall& call) {
 
 Task<void> read_history(ServerState& state, McpCall& call) {
   const std::string topic(call.string("topic"));
-  if (!is_topic(call, topic)) co_return;
+  if (!is_topic(call, topic, Action::subscribe)) co_return;
   TopicReader reader(service_of(state, call).shard());
   if (!co_await open(call, reader, topic)) co_return;
   const std::string_view after = call.string("after");
@@ -121,7 +128,7 @@ Task<void> read_history(ServerState& state, McpCall& call) {
 
 Task<void> wait_for_event(ServerState& state, McpCall& call) {
   const std::string topic(call.string("topic"));
-  if (!is_topic(call, topic)) co_return;
+  if (!is_topic(call, topic, Action::subscribe)) co_return;
   TopicReader reader(service_of(state, call).shard());
   if (!co_await open(call, reader, topic)) co_return;
   const std::string_view after = call.string("after");
@@ -133,6 +140,8 @@ Task<void> wait_for_event(ServerState& state, McpCall& call) {
   do {
     while (const auto event = reader.next()) {
       if (!wanted_type(call, event->parts)) continue;
+      // What it may can have changed since it began to wait.
+      if (!is_topic(call, topic, Action::subscribe)) co_return;
       std::string json = R"({"timeout":false,"event":)";
       append_event_json(json, topic, event->parts);
       call.structured(json + "}");
@@ -156,7 +165,7 @@ Task<std::string> latest_event(Service& service, std::string topic) {
 
 Task<void> get_handover_content(ServerState& state, McpCall& call) {
   const std::string topic(call.string("topic", "handover"));
-  if (!is_topic(call, topic)) co_return;
+  if (!is_topic(call, topic, Action::subscribe)) co_return;
   const std::string event = co_await latest_event(service_of(state, call), topic);
   if (event.empty()) {
     call.fail(fmt::format("Nothing has been handed over on topic `{}` yet.", topic));
@@ -173,6 +182,7 @@ Task<void> get_pipeline_status(ServerState& state, McpCall& call) {
   for (const TopicInfo& topic : co_await service.shard().describe_topics()) {
     for (const std::string_view prefix : kPrefixes) {
       if (!topic.name.starts_with(prefix) || topic.events == 0) continue;
+      if (!call.may(Action::subscribe, topic.name)) continue;
       if (id.empty() || std::string_view(topic.name).substr(prefix.size()) == id) {
         names.push_back(topic.name);
       }
@@ -208,7 +218,7 @@ Task<void> publish_event(ServerState& state, McpCall& call) {
   const std::string topic(call.string("topic"));
   const std::string type(call.string("event"));
   const std::string key(call.string("id"));
-  if (!is_topic(call, topic)) co_return;
+  if (!is_topic(call, topic, Action::publish)) co_return;
   if (!is_event_type(type) || key.size() > kMostIdBytes) {
     call.fail("`event` and `id` are at most 128 bytes on one line.");
     co_return;
@@ -285,7 +295,7 @@ Task<bool> hear(McpCall& call, std::string_view ref, double& told, std::string t
 Task<void> execute_agent(ServerState& state, McpCall& call) {
   Service& service = service_of(state, call);
   const std::string topic = std::string(kControlPrefix).append(call.string("agent_name"));
-  if (!is_topic(call, topic)) co_return;
+  if (!is_topic(call, topic, Action::publish)) co_return;
   TopicReader reader(service.shard());
   if (!co_await open(call, reader, topic)) co_return;
   const std::string ref = new_ref();
@@ -302,6 +312,7 @@ Task<void> execute_agent(ServerState& state, McpCall& call) {
   double told = -std::numeric_limits<double>::infinity();
   do {
     while (const auto event = reader.next()) {
+      if (!is_topic(call, topic, Action::publish)) co_return;
       std::string said;
       EventParts parts = event->parts;
       append_event_data(said, parts.data);

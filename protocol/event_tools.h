@@ -28,6 +28,7 @@ class TopicResources final : public McpSource {
   Task<bool> read_resource(McpCall& call) override;
   // Any topic that could be: it may be followed before anything is published to it.
   bool has_resource(std::string_view uri) const override;
+  bool allows(const Principal* who, std::string_view uri) const override;
   Task<bool> complete_template(const McpCompletionRequest& request, McpSuggestions& found) override;
   void subscribed(std::string_view uri, bool on) override;
 

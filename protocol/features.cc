@@ -6,8 +6,9 @@ namespace ringcast {
 namespace {
 
 constexpr std::array<std::string_view, Features::kCount> kNames = {
-    "sse-streaming",      "websocket-streaming", "mcp",
-    "stream-compression", "real-time-analytics", "stream-monitoring"};
+    "sse-streaming",         "websocket-streaming", "mcp",
+    "stream-compression",    "real-time-analytics", "stream-monitoring",
+    "stream-authentication", "stream-rate-limiting"};
 
 bool configured(Feature feature, const Config& config) {
   switch (feature) {
@@ -19,6 +20,12 @@ bool configured(Feature feature, const Config& config) {
       return config.mcp.enabled;
     case Feature::stream_compression:
       return config.ws.compression;
+    case Feature::stream_monitoring:
+      return config.metrics.enabled;
+    case Feature::stream_authentication:
+      return config.auth.enabled;
+    case Feature::stream_rate_limiting:
+      return config.limits.rate_limiting;
     default:
       return true;
   }
@@ -46,6 +53,14 @@ void Features::reload(const Config& before, const Config& after) {
     const bool now = configured(nth(n), after);
     if (now != configured(nth(n), before)) set(nth(n), now);
   }
+}
+
+std::vector<std::pair<std::string, bool>> Features::switched(const Config& config) const {
+  std::vector<std::pair<std::string, bool>> switched;
+  for (std::size_t n = 0; n < kCount; ++n) {
+    if (on(nth(n)) != configured(nth(n), config)) switched.emplace_back(kNames[n], on(nth(n)));
+  }
+  return switched;
 }
 
 std::string Features::json() const {

@@ -10,18 +10,22 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "protocol/config.h"
 
 namespace ringcast {
 
 enum class Feature : std::uint8_t {
-  sse_streaming,        // event streams
-  websocket_streaming,  // WebSockets
-  mcp,                  // the Model Context Protocol, over every transport
-  stream_compression,   // permessage-deflate for those who connect from now on
-  real_time_analytics,  // the server's own figures on the topic `metrics`
-  stream_monitoring,    // GET /metrics
+  sse_streaming,          // event streams
+  websocket_streaming,    // WebSockets
+  mcp,                    // the Model Context Protocol, over every transport
+  stream_compression,     // permessage-deflate for those who connect from now on
+  real_time_analytics,    // the server's own figures on the topic `metrics`
+  stream_monitoring,      // GET /metrics
+  stream_authentication,  // keys and tokens are asked for, where any are configured
+  stream_rate_limiting,   // how often clients and keys may ask
   count
 };
 
@@ -39,6 +43,9 @@ class Features {
   // A reload: what the configuration says anew counts, what it says as before leaves alone what
   // was switched in between.
   void reload(const Config& before, const Config& after);
+
+  // Those that are not as the configuration has them, by name.
+  std::vector<std::pair<std::string, bool>> switched(const Config& config) const;
 
   // `[{"name":"sse-streaming","enabled":true},…]`
   std::string json() const;

@@ -193,6 +193,8 @@ void write_topics(Writer& out, const ServerState& state) {
   };
   table("ringcast_topics", "gauge", "Topics.",
         [](const TopicTable& t) { return t.counters.topics.get(); });
+  out.head("ringcast_topics_awaited", "gauge", "Those of them without events that are followed.");
+  out.value("ringcast_topics_awaited", state.fabric.awaited_topics.load(std::memory_order_relaxed));
   table("ringcast_log_bytes", "gauge", "Bytes of events in the histories.",
         [](const TopicTable& t) { return t.counters.log_bytes.get(); });
   table("ringcast_log_allocated_bytes", "gauge", "Memory of the histories.",
@@ -201,7 +203,8 @@ void write_topics(Writer& out, const ServerState& state) {
         [](const TopicTable& t) { return t.counters.duplicates.get(); });
   table("ringcast_evicted_segments_total", "counter", "Segments dropped for want of memory.",
         [](const TopicTable& t) { return t.counters.evicted_memory.get(); });
-  table("ringcast_topics_refused_total", "counter", "Topics refused by limits.max_topics.",
+  table("ringcast_topics_refused_total", "counter",
+        "Topics over limits.max_topics or limits.max_awaited_topics.",
         [](const TopicTable& t) { return t.counters.refused_topics.get(); });
   out.counter("ringcast_pattern_topics_refused_total",
               "Topics that a subscriber's patterns did not reach for limits.max_pattern_topics.",
@@ -235,6 +238,44 @@ void write_http(Writer& out, const ServerState& state) {
               [](Service& s) { return s.http().accept_pauses(); });
   out.counter("ringcast_connections_refused_total", "Connections over limits.max_connections.",
               [](Service& s) { return s.http().counters.refused_connections.get(); });
+  out.counter("ringcast_client_connections_refused_total",
+              "Connections over limits.max_connections_per_client.",
+              [](Service& s) { return s.http().counters.refused_clients.get(); });
+  out.counter("ringcast_bodies_refused_total", "Bodies beyond limits.buffer_memory_bytes.",
+              [](Service& s) { return s.http().counters.too_busy.get(); });
+  out.counter("ringcast_receive_waits_total",
+              "Times that a connection waited for limits.receive_bytes_per_s.",
+              [](Service& s) { return s.http().counters.paced.get(); });
+  out.gauge("ringcast_buffer_bytes", "Held by requests and messages under way.",
+            [](Service& s) { return s.counters.buffer_bytes.get(); });
+  out.counter("ringcast_client_streams_refused_total",
+              "Streams over limits.max_streams_per_client.",
+              [](Service& s) { return s.limits().counters.streams.get(); });
+  out.counter("ringcast_rate_limited_total", "Requests over the rate of their client or key.",
+              [](Service& s) { return s.limits().counters.requests.get(); });
+  out.counter("ringcast_messages_rate_limited_total",
+              "Commands of WebSockets and messages of MCP over the rate of their client or key.",
+              [](Service& s) { return s.limits().counters.messages.get(); });
+  out.head("ringcast_rate_forgotten_total", "counter",
+           "Clients and keys whose count was given up for another's.");
+  out.value("ringcast_rate_forgotten_total", state.limits.rates.forgotten());
+  out.counter("ringcast_proxy_headers_total", "Connections that began with a right PROXY header.",
+              [](Service& s) { return s.http().counters.proxy_headers.get(); });
+  out.head("ringcast_proxy_headers_refused_total", "counter",
+           "Connections closed for want of a right PROXY header, by reason.");
+  for (std::size_t i = 0; i < static_cast<std::size_t>(ProxyRefusal::count); ++i) {
+    out.value(fmt::format("ringcast_proxy_headers_refused_total{{reason=\"{}\"}}",
+                          proxy_refusal_name(static_cast<ProxyRefusal>(i))),
+              sum(state, [i](Service& s) { return s.http().counters.proxy_refusals[i].get(); }));
+  }
+  out.counter("ringcast_forwarded_unreadable_total",
+              "Requests whose trusted proxy did not name the client as configured.",
+              [](Service& s) { return s.http().counters.forwarded_unreadable.get(); });
+  out.head("ringcast_agent_checks_total", "counter", "Agent checks answered.");
+  out.value("ringcast_agent_checks_total", state.agent_checks.load(std::memory_order_relaxed));
+  out.head("ringcast_agent_checks_refused_total", "counter", "Agent checks beyond 64 at a time.");
+  out.value("ringcast_agent_checks_refused_total",
+            state.agent_checks_refused.load(std::memory_order_relaxed));
   out.counter("ringcast_request_timeouts_total", "Requests that did not arrive in time.",
               [](Service& s) { return s.http().counters.timeouts.get(); });
 }
@@ -263,6 +304,10 @@ void write_machinery(Writer& out, const ServerState& state) {
   out.value("process_resident_memory_bytes", figures.rss_bytes);
   out.head("process_start_time_seconds", "gauge", "When the process started, since 1970.");
   out.value("process_start_time_seconds", static_cast<double>(state.started_ms) / 1000);
+  out.head("ringcast_handovers_failed_total", "counter",
+           "Processes that asked to take over and did not.");
+  out.value("ringcast_handovers_failed_total",
+            state.failed_handovers.load(std::memory_order_relaxed));
   out.head("ringcast_ready", "gauge", "1 while the server takes new work.");
   out.value("ringcast_ready", std::uint64_t{state.ready() ? 1U : 0U});
 }

@@ -13,11 +13,15 @@ TopicRules rules_of(const HistoryLimits& history) {
           .on_lag = history.on_lag == OnLag::kClose ? LagPolicy::close : LagPolicy::gap};
 }
 
-std::uint64_t memory_for_logs(const Config& config) {
-  if (config.limits.log_memory_bytes != 0) return config.limits.log_memory_bytes;
+std::uint64_t machine_memory() {
   struct sysinfo info{};
   sysinfo(&info);
-  return std::uint64_t{info.totalram} * info.mem_unit / 2;
+  return std::uint64_t{info.totalram} * info.mem_unit;
+}
+
+std::uint64_t memory_for_logs(const Config& config) {
+  if (config.limits.log_memory_bytes != 0) return config.limits.log_memory_bytes;
+  return machine_memory() / 2;
 }
 
 }  // namespace
@@ -49,6 +53,7 @@ TopicTableOptions table_options(const Config& config, unsigned homes) {
   TopicTableOptions options;
   options.rules = std::move(rules);
   options.max_topics = config.limits.max_topics;
+  options.max_awaited_topics = config.limits.max_awaited_topics;
   options.memory_bytes = memory_for_logs(config) / homes;
   return options;
 }
@@ -57,12 +62,13 @@ McpOptions mcp_options(const Config& config) {
   McpOptions options;
   options.max_message_bytes = config.mcp.max_message_bytes;
   options.max_sessions = config.mcp.max_sessions;
+  options.max_sessions_per_client = config.mcp.max_sessions_per_client;
   options.session_timeout_ms = config.mcp.session_timeout_ms;
   options.keepalive_ms = config.mcp.keepalive_ms;
   options.ask_timeout_ms = config.mcp.ask_timeout_ms;
   options.max_calls = config.mcp.max_calls;
   options.stream.keep_bytes = config.mcp.replay_bytes;
-  options.hosts = config.mcp.hosts;
+  options.hosts = {"*"};
   if (!config.mcp.mount.empty()) options.mount = config.mcp.mount.front();
   return options;
 }
@@ -76,7 +82,28 @@ HttpLimits http_limits(const Config& config) {
   limits.body_timeout_ms = config.limits.body_timeout_ms;
   limits.idle_timeout_ms = config.limits.idle_timeout_ms;
   limits.send_timeout_ms = config.limits.send_timeout_ms;
+  limits.min_body_bytes_per_s = config.limits.min_body_bytes_per_s;
+  limits.receive_bytes_per_s = config.limits.receive_bytes_per_s;
+  limits.send_bytes_per_s = config.limits.send_bytes_per_s;
+  if (const std::uint32_t descriptors = config.ring.direct_descriptors; descriptors != 0) {
+    limits.max_turned_away = std::min(limits.max_turned_away, descriptors / 16 + 1);
+  }
   return limits;
+}
+
+std::uint64_t buffer_memory(const Config& config) {
+  const std::uint64_t set = config.limits.buffer_memory_bytes;
+  return set != 0 ? set : machine_memory() / 4;
+}
+
+Forwarding forwarding(const Config& config) {
+  Forwarding result;
+  result.header = config.net.forwarded;
+  result.trusted.clear();
+  for (const std::string& range : config.net.trusted_proxies) {
+    result.trusted.push_back(*AddressRange::parse(range));
+  }
+  return result;
 }
 
 }  // namespace ringcast

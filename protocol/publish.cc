@@ -9,6 +9,7 @@
 #include "core/topic_name.h"
 #include "core/utf8.h"
 #include "net/url.h"
+#include "protocol/access.h"
 #include "protocol/batch_parser.h"
 
 namespace ringcast {
@@ -23,6 +24,8 @@ struct PublishQuery {
 };
 
 constexpr HttpError kDraining{503, "draining", "This server is shutting down; publish elsewhere."};
+constexpr HttpError kHandedOver{503, "handed_over", "Another process has taken over."};
+constexpr HttpError kBusy{503, "too_busy", "Too much is held of other requests; try again."};
 constexpr HttpError kLengthRequired{411, "length_required",
                                     "Send Content-Length or Transfer-Encoding: chunked."};
 constexpr HttpError kNotUtf8{400, "bad_utf8", "The data is not valid UTF-8."};
@@ -41,6 +44,16 @@ bool refuse_early(Service& service, HttpExchange& exchange) {
   }
   service.counters.publish_requests.add();
   return false;
+}
+
+// What could not be published; elsewhere it can, if somebody has taken over from us.
+void refuse_unpublished(HttpExchange& exchange, const Error& error) {
+  if (error.code == "handed_over") {
+    exchange.close_after();
+    exchange.refuse(503, error.code, error.message, {{"Retry-After", "0"}});
+  } else {
+    exchange.refuse(503, error.code, error.message);
+  }
 }
 
 // It came whole, and is text.
@@ -65,7 +78,7 @@ std::optional<HttpError> read_query(std::string_view raw, PublishQuery& out) {
         return HttpError{400, "bad_stream", "Parameter stream= takes `lines` only."};
       }
       out.lines = true;
-    } else {
+    } else if (query.key() != "token") {
       return HttpError{400, "unknown_parameter", "Parameters are event, id and stream."};
     }
   }
@@ -102,6 +115,7 @@ class LinePublisher {
       std::string_view line = piece.substr(0, bytes);
       piece.remove_prefix(bytes + (end == nullptr ? 0 : 1));
       if (end == nullptr || !rest_.empty()) {
+        if (!rest_.may_append(line.size())) co_return kBusy;
         rest_.append(line);
         line = rest_.view();
       }
@@ -118,10 +132,11 @@ class LinePublisher {
     co_return co_await publish(rest_.view());
   }
 
+  // What was accepted, as members of JSON.
   std::string summary() const {
     const EventIds& ids = service_.shard().fabric().ids;
     const std::string id = last_ == 0 ? "null" : fmt::format("\"{}\"", ids.text(last_));
-    return fmt::format("{{\"count\":{},\"id\":{},\"topic\":\"{}\"}}\n", count_, id, topic_);
+    return fmt::format("\"count\":{},\"id\":{},\"topic\":\"{}\"", count_, id, topic_);
   }
 
  private:
@@ -130,6 +145,7 @@ class LinePublisher {
     if (!is_valid_utf8(line)) co_return kNotUtf8;
     const auto number =
         co_await service_.shard().publish(topic_, {.type = type_, .data = line, .key = {}});
+    if (!number && number.error().code == "handed_over") co_return kHandedOver;
     if (!number)
       co_return HttpError{503, number.error().code, "The server has no room for topics."};
     service_.counters.publish_bytes.add(line.size());
@@ -146,12 +162,46 @@ class LinePublisher {
   std::uint64_t count_ = 0;
 };
 
+// Ends a body that goes on with the key or token that was brought for it.
+class EndOfLines final : public Standing {
+ public:
+  EndOfLines(Service& service, HttpExchange& exchange, std::string_view topic, PrincipalPtr who)
+      : exchange_(exchange), topic_(topic) {
+    begin(&service.standings(), std::move(who));
+  }
+  const std::optional<StandingEnd>& why() const { return why_; }
+
+ private:
+  void over(StandingEnd why) override {
+    why_ = why;
+    exchange_.end_pauses({401, standing_code(why), standing_message(why)});
+  }
+  bool covered() override { return who()->grants.allows(Action::publish, topic_); }
+  HttpExchange& exchange_;
+  std::string_view topic_;
+  std::optional<StandingEnd> why_;
+};
+
+// What came before is stored: its publisher is told how much that is.
+void refuse_rest(Service& service, HttpExchange& exchange, StandingEnd why,
+                 const LinePublisher& lines) {
+  const std::string challenge = service.challenge_of(exchange, ended_access());
+  exchange.close_after();
+  exchange.respond(401, kJson,
+                   fmt::format(R"({{"error":{{"code":"{}","message":"{}"}},{}}})",
+                               standing_code(why), standing_message(why), lines.summary()) +
+                       '\n',
+                   {{"WWW-Authenticate", challenge}});
+}
+
 Task<void> publish_lines(Service& service, HttpExchange& exchange, std::string_view topic,
-                         const PublishQuery& query) {
+                         const PublishQuery& query, PrincipalPtr who) {
   LinePublisher lines(service, topic, query);
   exchange.allow_pauses();
+  const EndOfLines end(service, exchange, topic, std::move(who));
   for (;;) {
     const auto piece = co_await exchange.next_piece();
+    if (end.why()) co_return refuse_rest(service, exchange, *end.why(), lines);
     if (!piece && piece.error().code == "draining") break;  // what came is stored: say so
     if (!piece) {
       exchange.refuse(piece.error());
@@ -160,6 +210,7 @@ Task<void> publish_lines(Service& service, HttpExchange& exchange, std::string_v
     const auto failed = piece->empty() ? co_await lines.finish() : co_await lines.take(*piece);
     if (failed) {
       exchange.close_after();
+      if (failed->code == kHandedOver.code) break;  // as with draining
       exchange.refuse(*failed);
       co_return;
     }
@@ -169,7 +220,7 @@ Task<void> publish_lines(Service& service, HttpExchange& exchange, std::string_v
       break;
     }
   }
-  exchange.respond(200, kJson, lines.summary());
+  exchange.respond(200, kJson, fmt::format("{{{}}}\n", lines.summary()));
 }
 
 }  // namespace
@@ -197,8 +248,14 @@ Task<void> publish_to_topic(Service& service, HttpExchange& exchange, std::strin
     exchange.refuse(400, "bad_event", "The event is not valid: " + problem);
     co_return;
   }
+  const PrincipalPtr who = service.identify_or_refuse(exchange);
+  if (who == nullptr) co_return;
+  if (const auto refusal = refusal_of(*who, Action::publish, *topic)) {
+    service.refuse(exchange, *refusal);
+    co_return;
+  }
   if (query.lines) {
-    co_await publish_lines(service, exchange, *topic, query);
+    co_await publish_lines(service, exchange, *topic, query, who);
     co_return;
   }
   const auto body = co_await exchange.body(limits.max_event_bytes);
@@ -206,7 +263,7 @@ Task<void> publish_to_topic(Service& service, HttpExchange& exchange, std::strin
   event.data = *body;
   const auto number = co_await service.shard().publish(*topic, event);
   if (!number) {
-    exchange.refuse(503, number.error().code, number.error().message);
+    refuse_unpublished(exchange, number.error());
     co_return;
   }
   service.counters.publish_bytes.add(body->size());
@@ -215,6 +272,13 @@ Task<void> publish_to_topic(Service& service, HttpExchange& exchange, std::strin
 
 Task<void> publish_batch(Service& service, HttpExchange& exchange) {
   if (refuse_early(service, exchange)) co_return;
+  const PrincipalPtr who = service.identify_or_refuse(exchange);
+  if (who == nullptr) co_return;
+  // Whoever may publish nothing need not send it first.
+  if (!who->grants.allows_some(Action::publish)) {
+    service.refuse(exchange, *refusal_of(*who, Action::publish, "*"));
+    co_return;
+  }
   const Limits& limits = service.config().limits;
   const auto body = co_await exchange.body(limits.max_batch_bytes);
   if (refuse_body(exchange, body)) co_return;
@@ -226,9 +290,15 @@ Task<void> publish_batch(Service& service, HttpExchange& exchange) {
     exchange.refuse(large ? 413 : 400, events.error().code, events.error().message);
     co_return;
   }
+  for (const BatchEvent& event : *events) {
+    if (const auto refusal = refusal_of(*who, Action::publish, event.topic)) {
+      service.refuse(exchange, *refusal);
+      co_return;
+    }
+  }
   const auto published = co_await service.shard().publish_batch(*events);
   if (!published) {
-    exchange.refuse(503, published.error().code, published.error().message);
+    refuse_unpublished(exchange, published.error());
     co_return;
   }
   service.counters.publish_bytes.add(body->size());

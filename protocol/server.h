@@ -5,6 +5,8 @@
 //           streams end once they have everything, idle connections end, answers at hand finish;
 //           at the latest after drain.timeout_ms everything is closed. A second one closes at once.
 //   SIGHUP  reload: what may change while serving is applied on every core, the rest is named
+//   SIGUSR2 starts this program anew, to take over (protocol/handover.h); then drain, but with all
+//           the time that drain.streams_per_s asks for
 #pragma once
 
 #include <functional>
@@ -25,6 +27,8 @@ struct ServerOptions {
   std::function<Result<Config>()> reload;
   // One client of MCP on standard input and output; the server drains when the input ends.
   bool mcp_on_stdio = false;
+  // Takes over from the process at handover.socket, if there is one.
+  bool takeover = false;
 };
 
 // Serves until a signal ends it. Errors are those of the start.

@@ -9,7 +9,6 @@
 #include "net/url.h"
 #include "protocol/access.h"
 #include "protocol/agent_control.h"
-#include "protocol/cors.h"
 #include "protocol/document_source.h"
 #include "protocol/event_tools.h"
 #include "protocol/log.h"
@@ -19,6 +18,7 @@
 #include "protocol/metrics.h"
 #include "protocol/publish.h"
 #include "protocol/rooms.h"
+#include "protocol/site_policy.h"
 #include "protocol/sse.h"
 #include "protocol/topics_json.h"
 #include "protocol/ws_route.h"
@@ -67,6 +67,12 @@ Service::Service(Reactor& reactor, ServerState& state)
     : reactor_(reactor),
       state_(state),
       config_(state.config),
+      sites_(*config_),
+      authenticator_(&state.proved_tokens),
+      review_(*this),
+      standings_(reactor, [this](const PrincipalPtr& who) { return review_.renew(who); }),
+      limits_(state.limits, *config_),
+      resource_(state.mcp_server),
       shard_(reactor, state.fabric, state.admission, hub_options(*config_),
              table_options(*config_, state.fabric.homes())),
       websockets_(std::make_unique<WsPool>()),
@@ -79,6 +85,13 @@ Service::Service(Reactor& reactor, ServerState& state)
       background_(reactor),
       copy_timer_(*this) {
   state_.services[reactor.core()] = this;
+  limit_bytes();
+  authenticator_.configure(config_->auth, state.access);
+  resource_.configure(state.access);
+  mcp_->set_host(this);
+  http_.set_forwarding(forwarding(*config_));
+  http_.set_client_limit(state.limits.connections, config_->limits.max_connections_per_client,
+                         limits_.exempt_ranges());
   mcp_->add_source(*topic_resources_);
   if (state.library) {
     documents_ = std::make_unique<DocumentSource>(*state.library);
@@ -98,6 +111,7 @@ void Service::CopyTimer::copy(Timer& timer) {
   to.enters.set(now.enters);
   to.cq_overflows.set(now.cq_overflows);
   to.buffers_out.set(now.buffers_out);
+  to.buffer_bytes.set(Buffer::held_bytes());
   to.buffers_total.set(now.buffers_total);
   to.direct_in_use.set(service.reactor_.direct_descriptors());
   to.direct_max.set(now.direct_descriptors_max);
@@ -105,11 +119,92 @@ void Service::CopyTimer::copy(Timer& timer) {
   service.reactor_.timers().arm(timer, service.reactor_.now_ns() + kCopyEveryNs);
 }
 
-void Service::configure(std::shared_ptr<const Config> config) {
+void Service::configure(std::shared_ptr<const Config> config,
+                        std::shared_ptr<const Access> access) {
   config_ = std::move(config);
+  sites_ = SitePolicy(*config_);
+  limits_.configure(*config_);
+  resource_.configure(access);
+  authenticator_.configure(config_->auth, std::move(access));
   shard_.configure(hub_options(*config_), table_options(*config_, state_.fabric.homes()));
   http_.set_limits(http_limits(*config_));
+  limit_bytes();
+  http_.set_forwarding(forwarding(*config_));
+  http_.set_client_limit(state_.limits.connections, config_->limits.max_connections_per_client,
+                         limits_.exempt_ranges());
   state_.admission.set_most(config_->limits.max_connections);
+  review_.begin();
+}
+
+// What bounds bytes beyond HTTP as well.
+void Service::limit_bytes() {
+  Buffer::set_most_held(buffer_memory(*config_) / state_.services.size());
+  mcp_websocket_.receive_bytes_per_s = config_->limits.receive_bytes_per_s;
+  mcp_websocket_.least_pace = {config_->limits.body_timeout_ms,
+                               config_->limits.min_body_bytes_per_s};
+}
+
+void Service::refuse(HttpExchange& exchange, const AccessRefusal& refusal) const {
+  if (refusal.challenge.empty()) {
+    exchange.refuse(refusal.status, refusal.code, refusal.message, {{"Retry-After", "5"}});
+    return;
+  }
+  const std::string with = challenge_of(exchange, refusal.challenge);
+  exchange.refuse(refusal.status, refusal.code, refusal.message, {{"WWW-Authenticate", with}});
+}
+
+std::string Service::challenge_of(const HttpExchange& exchange, std::string said) const {
+  return resource_.challenge(exchange, std::move(said));
+}
+
+std::string Service::challenge(const HttpExchange& exchange, std::string_view scope) {
+  return challenge_of(exchange, scope.empty() ? ended_access() : insufficient_scope(scope));
+}
+
+bool Service::refuse_stream(HttpExchange& exchange, ClientPlaces::Place& place) {
+  return limits_.refuse_stream(exchange, place);
+}
+
+bool Service::too_many_sessions(const HttpExchange& exchange, std::uint32_t most,
+                                ClientPlaces::Place& place) {
+  return !limits_.take_session(exchange.client(), most, place);
+}
+
+std::uint64_t Service::wait_for_message_ms(const ClientAddress& client, const Principal& who) {
+  if (!state_.features.on(Feature::stream_rate_limiting)) return 0;
+  return limits_.take_message(client, who, reactor_.now_ns());
+}
+
+PrincipalPtr Service::identify_or_refuse(HttpExchange& exchange) {
+  const bool limited = state_.features.on(Feature::stream_rate_limiting);
+  const std::int64_t now_ns = reactor_.now_ns();
+  // Whoever was wrong too often gets no further signature checked, nor does whoever need not bring
+  // anything and has asked too often.
+  const bool asked = state_.features.on(Feature::stream_authentication);
+  const auto may_verify = [&] {
+    return !limited || (limits_.may_fail(exchange.client(), now_ns) &&
+                        (asked || limits_.may_ask(exchange.client(), now_ns)));
+  };
+  const std::int64_t now_ms = reactor_.driver().wall_clock_ms();
+  // As a rule what is brought has been proved before, and nothing else need be asked.
+  Identification how{
+      .required = asked,
+      .cookies = !authenticator_.cookie().empty() && sites_.may_use_cookies(exchange),
+      .may_verify = (!asked || !authenticator_.required()) && may_verify()};
+  auto who = identify(exchange, authenticator_, now_ms, how);
+  if (!who && who.error().code == "not_verified" && may_verify()) {
+    how.may_verify = true;
+    who = identify(exchange, authenticator_, now_ms, how);
+  }
+  const bool failed = !who && who.error().failed;
+  const bool refused =
+      limited && (failed ? limits_.refuse_failure(exchange, now_ns)
+                         : limits_.refuse_request(exchange, who ? who->get() : nullptr, now_ns));
+  if (refused) return nullptr;
+  if (who) return std::move(*who);
+  if (who.error().code == "unknown_signer" && state_.want_keys) state_.want_keys();
+  refuse(exchange, who.error());
+  return nullptr;
 }
 
 void Service::count_status(int status) {
@@ -117,20 +212,40 @@ void Service::count_status(int status) {
   if (index < counters.responses.size()) counters.responses[index].add();
 }
 
+void Service::proxy_refused(ProxyRefusal reason, const ClientAddress& peer) {
+  ClientAddress::TextBuffer client;
+  log_warn("PROXY header refused",
+           {{"client_ip", peer.text(client)}, {"reason", proxy_refusal_name(reason)}});
+}
+
 Task<void> Service::handle(HttpExchange& exchange) {
   const std::int64_t started = reactor_.driver().now_ns();
-  allow_origin(exchange, *config_);
-  co_await route(exchange);
+  if (!sites_.refuse_or_mark(exchange)) co_await route(exchange);
   count_status(exchange.status());
   const std::int64_t took_ns = reactor_.driver().now_ns() - started;
   if (!exchange.taken()) counters.request_seconds.observe(static_cast<double>(took_ns) / 1e9);
-  if (log_enabled(LogLevel::kDebug)) {
-    log_debug("request", {{"client_ip", exchange.peer()},
-                          {"method", exchange.head().method_text},
-                          {"path", exchange.head().path},
-                          {"status", exchange.status()},
-                          {"duration_us", took_ns / 1000}});
-  }
+  log_request(exchange, took_ns);
+}
+
+void Service::refused(const HttpExchange& exchange) {
+  count_status(exchange.status());
+  log_request(exchange, 0);
+}
+
+// Those that were refused, and at debug level all. A flood of them is counted, not written.
+void Service::log_request(const HttpExchange& exchange, std::int64_t took_ns) const {
+  const int status = exchange.status();
+  LogLevel level = status >= 500 ? LogLevel::kWarn : LogLevel::kInfo;
+  if (status < 400 || status == 499) level = LogLevel::kDebug;
+  if (!log_enabled(level)) return;
+  ClientAddress::TextBuffer client;
+  log(level, status < 400 ? "request" : "request refused",
+      {{"request_id", exchange.request_id()},
+       {"client_ip", exchange.client().text(client)},
+       {"method", exchange.has_head() ? exchange.head().method_text : ""},
+       {"path", exchange.has_head() ? exchange.head().path : ""},
+       {"status", status},
+       {"duration_us", took_ns / 1000}});
 }
 
 Task<void> Service::route(HttpExchange& exchange) {
@@ -159,6 +274,10 @@ Task<void> Service::route(HttpExchange& exchange) {
   }
   if (is_mcp_path(path)) {
     co_await route_mcp(exchange);
+    co_return;
+  }
+  if (ProtectedResource::is_path(path)) {
+    reads(head) ? resource_.answer(exchange) : refuse_method(exchange, kReadMethods);
     co_return;
   }
   if (path == "/api/features" || path.starts_with(kFeaturePrefix)) {
@@ -190,15 +309,16 @@ Task<void> Service::route_mcp(HttpExchange& exchange) {
     exchange.refuse(501, "mcp_disabled", "The Model Context Protocol is switched off.");
     return none();
   }
-  if (const auto refusal = refuse_access(exchange, *config_, Permission::mcp)) {
-    exchange.refuse(refusal->status, refusal->code, refusal->message,
-                    {{"WWW-Authenticate", "Bearer"}});
+  const PrincipalPtr who = identify_or_refuse(exchange);
+  if (who == nullptr) return none();
+  if (!who->grants.allows_some(Action::tools)) {
+    refuse(exchange, *refusal_of(*who, Action::tools, "*"));
     return none();
   }
   if (exchange.head().path == "/mcp" && is_mcp_websocket(exchange.head())) {
-    return serve_mcp_websocket(*mcp_, exchange, mcp_websocket_);
+    return serve_mcp_websocket(*mcp_, exchange, mcp_websocket_, who);
   }
-  return serve_mcp_http(*mcp_, exchange);
+  return serve_mcp_http(*mcp_, exchange, who);
 }
 
 Task<void> Service::route_stream(HttpExchange& exchange, std::string_view path) {
@@ -237,8 +357,10 @@ Task<void> Service::route_features(HttpExchange& exchange, std::string_view path
     refuse_method(exchange, list ? kReadMethods : kWriteMethods);
     co_return;
   }
-  if (const auto refusal = refuse_access(exchange, *config_, Permission::admin)) {
-    exchange.refuse(*refusal);
+  const PrincipalPtr who = identify_or_refuse(exchange);
+  if (who == nullptr) co_return;
+  if (const auto refusal = refusal_to_administer(*who)) {
+    refuse(exchange, *refusal);
     co_return;
   }
   if (!list) {
@@ -265,20 +387,35 @@ Task<void> Service::route_features(HttpExchange& exchange, std::string_view path
                    {{"Cache-Control", "no-store"}});
 }
 
+// HAProxy takes 503 for a server that is down, and 404, where it is told so (disable-on-404), for
+// one that serves what it has and takes nothing new: /ready?drain=404.
 void Service::answer_health(HttpExchange& exchange, std::string_view path) {
+  const auto drain = query_value(exchange.head().query, "drain");
+  if (drain && *drain != "404" && *drain != "503") {
+    exchange.refuse(400, "bad_drain", "`drain` is the status while draining: 404 or 503.");
+    return;
+  }
   const bool ready = state_.ready();
   const bool ok = path == "/health" || ready;
+  const bool leaving = state_.phase.load(std::memory_order_relaxed) != Phase::starting;
+  const int away = drain == "404" && leaving ? 404 : 503;
   const std::int64_t uptime_s = (reactor_.driver().wall_clock_ms() - state_.started_ms) / 1000;
   exchange.respond(
-      ok ? 200 : 503, kJson,
+      ok ? 200 : away, kJson,
       fmt::format("{{\"status\":\"{}\",\"version\":\"{}\",\"uptime_s\":{},"
                   "\"connections\":{}}}\n",
                   ready ? "ok" : "draining", state_.version, uptime_s, state_.admission.open()),
       {{"Cache-Control", "no-store"}});
 }
 
+// Those that may be subscribed to.
 Task<void> Service::answer_topics(HttpExchange& exchange) {
-  const std::vector<TopicInfo> topics = co_await shard_.describe_topics();
+  const PrincipalPtr who = identify_or_refuse(exchange);
+  if (who == nullptr) co_return;
+  std::vector<TopicInfo> topics = co_await shard_.describe_topics();
+  std::erase_if(topics, [&who](const TopicInfo& topic) {
+    return !who->grants.allows(Action::subscribe, topic.name);
+  });
   const std::string body = "{\"topics\":" + topics_json(topics, state_.fabric.ids) + "}\n";
   exchange.respond(200, kJson, body, {{"Cache-Control", "no-store"}});
 }

@@ -12,10 +12,17 @@
 #include "core/shard.h"
 #include "net/http_server.h"
 #include "net/websocket.h"
+#include "protocol/access_review.h"
+#include "protocol/auth/authenticator.h"
+#include "protocol/mcp/mcp_host.h"
+#include "protocol/protected_resource.h"
 #include "protocol/server_state.h"
+#include "protocol/site_policy.h"
 #include "protocol/ws_form.h"
 
 namespace ringcast {
+
+struct AccessRefusal;
 
 class AgentControl;
 class DocumentSource;
@@ -24,20 +31,33 @@ class Rooms;
 class TopicResources;
 class WsPool;
 
-class Service final : public HttpHandler {
+class Service final : public HttpHandler, McpHost {
  public:
   Service(Reactor& reactor, ServerState& state);
-  ~Service();
+  ~Service() override;
 
   Task<void> handle(HttpExchange& exchange) override;
-  void refused(int status) override { count_status(status); }
+  void refused(const HttpExchange& exchange) override;
+  void proxy_refused(ProxyRefusal reason, const ClientAddress& peer) override;
 
   // Takes a new configuration; only what may change while serving is looked at.
-  void configure(std::shared_ptr<const Config> config);
+  void configure(std::shared_ptr<const Config> config, std::shared_ptr<const Access> access);
   const Config& config() const { return *config_; }
 
   Shard& shard() { return shard_; }
   HttpServer& http() { return http_; }
+  // Who sent a request, which counts for whoever that is; null if it was refused already.
+  PrincipalPtr identify_or_refuse(HttpExchange& exchange);
+  // 401 or 403, and where a token is to be had.
+  void refuse(HttpExchange& exchange, const AccessRefusal& refusal) const;
+  // The challenge with where a token is to be had.
+  std::string challenge_of(const HttpExchange& exchange, std::string said) const;
+  ClientLimits& limits() { return limits_; }
+  Standings& standings() override { return standings_; }
+  // Counts what is said on a channel that is open: after how many ms it may be said again; 0: now.
+  std::uint64_t wait_for_message_ms(const ClientAddress& client, const Principal& who) override;
+  const Authenticator& authenticator() const { return authenticator_; }
+  AccessReview& review() { return review_; }
   ServerState& state() { return state_; }
   Reactor& reactor() { return reactor_; }
   WsPool& websockets() { return *websockets_; }
@@ -60,11 +80,19 @@ class Service final : public HttpHandler {
     Histogram<11> request_seconds{
         {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1, 1, 10}};
     // Of the driver, copied here now and then, because they are not for other cores to read.
+    Counter buffer_bytes;
     Counter submitted, enters, cq_overflows, buffers_out, buffers_total, direct_in_use, direct_max,
         buffer_waits;
   } counters;
 
  private:
+  void limit_bytes();
+  // For MCP.
+  std::string challenge(const HttpExchange& exchange, std::string_view scope) override;
+  bool refuse_stream(HttpExchange& exchange, ClientPlaces::Place& place) override;
+  bool too_many_sessions(const HttpExchange& exchange, std::uint32_t most,
+                         ClientPlaces::Place& place) override;
+
   struct CopyTimer : Timer {
     explicit CopyTimer(Service& of) : Timer(copy), service(of) {}
     static void copy(Timer& timer);
@@ -80,10 +108,17 @@ class Service final : public HttpHandler {
   bool answer_page(HttpExchange& exchange, std::string_view path);
   void answer_metrics(HttpExchange& exchange);
   void count_status(int status);
+  void log_request(const HttpExchange& exchange, std::int64_t took_ns) const;
 
   Reactor& reactor_;
   ServerState& state_;
   std::shared_ptr<const Config> config_;
+  SitePolicy sites_;
+  Authenticator authenticator_;
+  AccessReview review_;
+  Standings standings_;
+  ClientLimits limits_;
+  ProtectedResource resource_;
   Shard shard_;
   std::unique_ptr<WsPool> websockets_;
   WsForms forms_;
@@ -103,5 +138,7 @@ class Service final : public HttpHandler {
 HubOptions hub_options(const Config& config);
 TopicTableOptions table_options(const Config& config, unsigned homes);
 HttpLimits http_limits(const Config& config);
+std::uint64_t buffer_memory(const Config& config);
+Forwarding forwarding(const Config& config);
 
 }  // namespace ringcast

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "protocol/access.h"
 #include "protocol/log.h"
 #include "protocol/sse_request.h"
 
@@ -20,7 +21,7 @@ std::string names_of(const Subscription& wanted) {
 }
 
 Task<void> serve(Service& service, HttpExchange& exchange, Subscription wanted,
-                 std::string_view greeting) {
+                 std::string_view greeting, const PrincipalPtr& who) {
   const RequestHead& head = exchange.head();
   exchange.add_header("Cache-Control", "no-cache, no-transform");
   exchange.add_header("X-Accel-Buffering", "no");
@@ -29,6 +30,7 @@ Task<void> serve(Service& service, HttpExchange& exchange, Subscription wanted,
     co_await exchange.finish_stream();
     co_return;
   }
+  if (service.limits().refuse_stream(exchange, wanted.place)) co_return;
   if (!co_await exchange.flush()) {
     exchange.refuse(HttpError{});
     co_return;
@@ -37,15 +39,31 @@ Task<void> serve(Service& service, HttpExchange& exchange, Subscription wanted,
   wanted.head += fmt::format("retry: {}\n\n", service.config().sse.retry_ms);
   wanted.head += greeting;
   wanted.announce_position = true;
+  wanted.ends_at_ns = service.standings().ends_at_ns(*who);
+  wanted.ends_with = sse_ending(StandingEnd::expired);
+  wanted.owner = who;
   const std::string names = names_of(wanted);
   auto joined = co_await service.shard().subscribe(exchange.descriptor(), std::move(wanted));
   if (joined) {
     service.counters.streams.add();
+    service.review().joined(who);
     exchange.socket_taken();
-    log_debug("stream opened", {{"client_ip", exchange.peer()}, {"topics", names}});
+    ClientAddress::TextBuffer client;
+    log_debug("stream opened", {{"client_ip", exchange.client().text(client)}, {"topics", names}});
   } else {
     exchange.refuse(503, joined.error().code, joined.error().message);
   }
+}
+
+// Null if it was refused.
+PrincipalPtr subscriber_of(Service& service, HttpExchange& exchange, const Subscription& wanted) {
+  PrincipalPtr who = service.identify_or_refuse(exchange);
+  if (who == nullptr) return nullptr;
+  if (const auto refusal = refusal_to_subscribe(*who, wanted)) {
+    service.refuse(exchange, *refusal);
+    return nullptr;
+  }
+  return who;
 }
 
 bool refuse_if_off(Service& service, HttpExchange& exchange) {
@@ -69,7 +87,9 @@ Task<void> serve_events(Service& service, HttpExchange& exchange) {
                     "Name at least one topic, such as /events?topic=news or /events?topic=jobs.*.");
     co_return;
   }
-  co_await serve(service, exchange, std::move(wanted), {});
+  const PrincipalPtr who = subscriber_of(service, exchange, wanted);
+  if (who == nullptr) co_return;
+  co_await serve(service, exchange, std::move(wanted), {}, who);
 }
 
 Task<void> serve_topic(Service& service, HttpExchange& exchange, std::string topic,
@@ -86,7 +106,9 @@ Task<void> serve_topic(Service& service, HttpExchange& exchange, std::string top
     exchange.refuse(failure->status, failure->code, failure->message);
     co_return;
   }
-  co_await serve(service, exchange, std::move(wanted), greeting);
+  const PrincipalPtr who = subscriber_of(service, exchange, wanted);
+  if (who == nullptr) co_return;
+  co_await serve(service, exchange, std::move(wanted), greeting, who);
 }
 
 }  // namespace ringcast

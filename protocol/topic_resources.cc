@@ -3,6 +3,7 @@
 
 #include "core/topic_name.h"
 #include "core/topic_reader.h"
+#include "protocol/access.h"
 #include "protocol/event_json.h"
 #include "protocol/event_tools.h"
 #include "protocol/mcp/mcp_endpoint.h"
@@ -45,6 +46,10 @@ TopicResources::~TopicResources() = default;
 Task<bool> TopicResources::read_resource(McpCall& call) {
   const std::string topic(topic_of(call.name()));
   if (topic.empty() || !is_topic_name(topic)) co_return false;
+  if (!call.may(Action::subscribe, topic)) {
+    call.forbid(Action::subscribe, topic);
+    co_return true;
+  }
   TopicReader reader(service_.shard());
   if (auto opened = co_await reader.open(topic); !opened) {
     call.refuse(rpc::kInternalError, opened.error().message);
@@ -60,6 +65,11 @@ Task<bool> TopicResources::read_resource(McpCall& call) {
   co_return true;
 }
 
+bool TopicResources::allows(const Principal* who, std::string_view uri) const {
+  const std::string_view topic = topic_of(uri);
+  return topic.empty() || who == nullptr || who->grants.allows(Action::subscribe, topic);
+}
+
 bool TopicResources::has_resource(std::string_view uri) const {
   return is_topic_name(topic_of(uri));
 }
@@ -69,7 +79,11 @@ Task<bool> TopicResources::complete_template(const McpCompletionRequest& request
   if (request.name != kTemplate) co_return false;
   if (request.argument != "topic") co_return true;
   for (TopicInfo& topic : co_await service_.shard().describe_topics()) {
-    if (topic.name.starts_with(request.value)) found.add(std::move(topic.name));
+    if (!topic.name.starts_with(request.value)) continue;
+    if (request.who != nullptr && !request.who->grants.allows(Action::subscribe, topic.name)) {
+      continue;
+    }
+    found.add(std::move(topic.name));
   }
   co_return true;
 }
@@ -100,10 +114,9 @@ Task<void> TopicResources::follow(Followed* followed) {
   {
     TopicReader reader(service.shard());
     if (co_await reader.open(std::string(topic_of(followed->uri)))) {
-      for (;;) {
+      while (co_await reader.wait(followed->scope, -1)) {
         while (reader.next()) {
         }
-        if (!co_await reader.wait(followed->scope, -1)) break;
         service.mcp().announce_here(McpChange::resource, followed->uri);
         if (!co_await followed->scope.sleep(kQuietNs)) break;
       }

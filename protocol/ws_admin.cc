@@ -46,15 +46,10 @@ std::string_view route_name(WsRoute route) {
 
 void append_topics(std::string& out, const Subscriber& subscriber) {
   out += "\"topics\":[";
-  const auto add = [&out](std::string_view topic) {
+  for_each_name(subscriber, [&out](std::string_view topic) {
     if (out.back() != '[') out += ',';
     append_json_string(out, topic);
-  };
-  if (subscriber.view != nullptr) add(subscriber.view->name());
-  if (subscriber.merge) {
-    for (const std::string& name : subscriber.merge->names) add(name);
-    for (const std::string& pattern : subscriber.merge->patterns) add(pattern);
-  }
+  });
   out += ']';
 }
 
@@ -67,13 +62,22 @@ std::string connection_json(Service& service, const Subscriber& subscriber) {
                   session ? 'w' : 's', service.reactor().core(), subscriber.slot, subscriber.serial,
                   session ? "websocket" : "sse", (now_ms - subscriber.started_ms) / 1000);
   if (session != nullptr) {
-    text += fmt::format("\"peer\":\"{}\",\"route\":\"{}\",\"paused\":{},", session->peer(),
-                        route_name(session->route()), subscriber.paused());
+    ClientAddress::TextBuffer peer;
+    text += fmt::format("\"peer\":\"{}\",\"route\":\"{}\",\"paused\":{},",
+                        session->address().text(peer), route_name(session->route()),
+                        subscriber.paused());
     if (!session->name().empty()) {
       text += "\"name\":";
       append_json_string(text, session->name());
       text += ',';
     }
+  }
+  const auto owner = std::static_pointer_cast<const Principal>(
+      session != nullptr ? session->principal() : service.shard().hub().owner_of(subscriber));
+  if (owner != nullptr) {
+    text += "\"principal\":";
+    append_json_string(text, owner->name);
+    text += ',';
   }
   append_topics(text, subscriber);
   text += '}';

@@ -15,6 +15,10 @@ class SendCommand final : public CoreCall {
 
  private:
   void serve() override { result_ = home_.control().send(command_); }
+  TopicTable* publishes_to_held() override {
+    TopicTable* const table = home_.shard().topics();
+    return table->held() ? table : nullptr;
+  }
   Service& home_;
   const AgentControl::Command& command_;
   Result<void> result_;

@@ -75,6 +75,10 @@ class RoomMembership final : public WsSession::Membership {
           leave_room(&session.service(), session.client_id(), std::move(in.room), in.name));
     }
   }
+  bool covered(const Principal& who) const override {
+    return std::ranges::all_of(
+        rooms, [&who](const In& in) { return who.grants.allows(Action::rooms, in.room); });
+  }
   const In* find(std::string_view room) const {
     const auto found = std::ranges::find(rooms, room, &In::room);
     return found == rooms.end() ? nullptr : &*found;
@@ -147,6 +151,7 @@ Task<bool> follow_room(WsSession& session, const JoinRequest& wanted, std::strin
 Task<void> join(std::shared_ptr<WsSession> self, JoinRequest wanted) {
   WsSession& session = *self;
   Service& service = session.service();
+  if (!session.may(Action::rooms, wanted.room, wanted.ref)) co_return;
   if (const std::string problem = join_problem(session, wanted); !problem.empty()) {
     session.refuse("bad_room", problem, wanted.ref);
     co_return;

@@ -85,17 +85,6 @@ bool refuse_early(Service& service, HttpExchange& exchange, const std::optional<
                     "/ws/agent/{session}, /ws/jobs, /ws/collab and /ws/admin.");
     return true;
   }
-  const auto permission =
-      target->route == WsRoute::admin ? Permission::admin : Permission::websocket;
-  if (const auto refusal = refuse_access(exchange, service.config(), permission)) {
-    if (refusal->status == 401) {
-      exchange.refuse(refusal->status, refusal->code, refusal->message,
-                      {{"WWW-Authenticate", "Bearer"}});
-    } else {
-      exchange.refuse(*refusal);
-    }
-    return true;
-  }
   return false;
 }
 
@@ -116,6 +105,18 @@ std::optional<SseRefusal> read_wanted(Service& service, const RequestHead& head,
   return add_stream_topic(wanted, target.topic, limits);
 }
 
+// What the request itself asks for; what it says later is looked at then.
+std::optional<AccessRefusal> refusal_of_route(const Principal& who, const Target& target,
+                                              const Subscription& wanted) {
+  std::optional<AccessRefusal> refusal;
+  if (target.route == WsRoute::admin) refusal = refusal_to_administer(who);
+  if (target.route == WsRoute::agent) {
+    refusal = refusal_of(who, Action::publish, "control." + target.name);
+  }
+  // Topics may be named on every route.
+  return refusal ? refusal : refusal_to_subscribe(who, wanted);
+}
+
 }  // namespace
 
 bool is_websocket_path(std::string_view path) { return path == "/ws" || path.starts_with("/ws/"); }
@@ -129,15 +130,22 @@ Task<void> serve_websocket(Service& service, HttpExchange& exchange) {
     refuse_upgrade(exchange, upgrade.error());
     co_return;
   }
+  PrincipalPtr who = service.identify_or_refuse(exchange);
+  if (who == nullptr) co_return;
   Subscription wanted;
   if (const auto failure = read_wanted(service, head, *target, wanted)) {
     exchange.refuse(failure->status, failure->code, failure->message);
+    co_return;
+  }
+  if (const auto refusal = refusal_of_route(*who, *target, wanted)) {
+    service.refuse(exchange, *refusal);
     co_return;
   }
   if (service.state().draining()) {
     exchange.refuse(503, "draining", "This server is shutting down; connect elsewhere.");
     co_return;
   }
+  if (service.limits().refuse_stream(exchange, wanted.place)) co_return;
   const auto deflate = agree_on_deflate(service, head);
   if (deflate) {
     wanted.form = &service.forms().deflated(deflate->server_max_window_bits);
@@ -147,10 +155,13 @@ Task<void> serve_websocket(Service& service, HttpExchange& exchange) {
   const auto session =
       std::make_shared<WsSession>(service, WsSession::Client{.route = target->route,
                                                              .name = target->name,
-                                                             .peer = exchange.peer(),
-                                                             .deflates = deflate.has_value()});
+                                                             .address = exchange.client(),
+                                                             .deflates = deflate.has_value(),
+                                                             .who = who});
   wanted.input = session;
   wanted.announce_position = !wanted.empty();
+  wanted.ends_at_ns = service.standings().ends_at_ns(*who);
+  wanted.ends_with = ws_ending(StandingEnd::expired);
   if (!co_await exchange.flush()) {
     exchange.refuse(HttpError{});
     co_return;
@@ -164,8 +175,11 @@ Task<void> serve_websocket(Service& service, HttpExchange& exchange) {
   exchange.note_status(101);
   exchange.socket_taken();
   service.counters.ws_open.add();
-  log_debug("websocket opened",
-            {{"client_ip", exchange.peer()}, {"client", session->id()}, {"path", head.path}});
+  service.review().joined(who);
+  ClientAddress::TextBuffer client;
+  log_debug("websocket opened", {{"client_ip", exchange.client().text(client)},
+                                 {"client", session->id()},
+                                 {"path", head.path}});
   if (target->route == WsRoute::rooms) join_room_of_request(*session, head);
   Buffer early = exchange.take_input();
   session->take(early.bytes());

@@ -1,12 +1,14 @@
 #include "protocol/ws_session.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <utility>
 
+#include "core/merge.h"
+#include "protocol/access.h"
 #include "protocol/log.h"
 #include "protocol/ws_form.h"
 
@@ -19,6 +21,7 @@ constexpr std::size_t kMostSpare = 64;
 
 void WsWork::begin(const WsLimits& limits) {
   reader_.emplace(WsRole::server, limits, inflates_ ? &inflater_ : nullptr);
+  pace_ = {};
 }
 
 void WsWork::end() {
@@ -91,20 +94,37 @@ WsSession* find_session(Service& service, const WsClientId& id) {
 }
 
 WsSession::WsSession(Service& service, const Client& client)
-    : service_(service), route_(client.route), deflates_(client.deflates) {
+    : service_(service),
+      who_(client.who),
+      address_(client.address.bytes),
+      route_(client.route),
+      deflates_(client.deflates),
+      elsewhere_(client.address.elsewhere) {
   if (!client.name.empty()) name_ = std::make_unique<std::string>(client.name);
-  const std::string peer(client.peer);
-  const std::string mapped = "::ffff:" + peer;
-  if (inet_pton(AF_INET6, peer.c_str(), peer_.data()) != 1) {
-    inet_pton(AF_INET6, mapped.c_str(), peer_.data());
-  }
 }
 
-std::string WsSession::peer() const {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  inet_ntop(AF_INET6, peer_.data(), text.data(), text.size());
-  const std::string_view all = text.data();
-  return std::string(all.starts_with("::ffff:") ? all.substr(7) : all);
+bool WsSession::may(Action action, std::string_view what, std::string_view ref) {
+  if (who_->grants.allows(action, what)) return true;
+  refuse("forbidden", denial(action, what), ref);
+  return false;
+}
+
+// Who is in a room follows its topics by that.
+bool WsSession::covered() const {
+  if (!open()) return true;
+  const Grants& grants = who_->grants;
+  if (route_ == WsRoute::admin && !grants.admin()) return false;
+  if (route_ == WsRoute::agent &&
+      !grants.allows(Action::publish, fmt::format("control.{}", name())))
+    return false;
+  bool all = !membership || membership->covered(*who_);
+  for_each_name(*subscriber(), [&](std::string_view name) {
+    const bool of_room = name.starts_with("room.") || name.starts_with("presence.");
+    const std::string_view room = name.substr(std::min(name.find('.') + 1, name.size()));
+    all = all && (grants.allows(Action::subscribe, name) ||
+                  (of_room && membership && grants.allows(Action::rooms, room)));
+  });
+  return all;
 }
 
 std::string WsSession::id() const {
@@ -146,6 +166,15 @@ void WsSession::refuse(std::string_view code, std::string_view message, std::str
   answer("error", text, ref);
 }
 
+void WsSession::refuse_rate(std::uint64_t wait_ms, std::string_view ref) {
+  service_.counters.ws_refusals.add();
+  answer("error",
+         fmt::format("\"error\":{{\"code\":\"rate_limited\",\"message\":\"Too many commands; try "
+                     "again in {} s.\",\"retry_after_ms\":{}}}",
+                     (wait_ms + 999) / 1000, wait_ms),
+         ref);
+}
+
 void WsSession::end(std::uint16_t code, std::string_view reason, CloseReason why) {
   if (!open() || ended_) return;
   ended_ = true;
@@ -177,7 +206,7 @@ WsWork& WsSession::work() {
 }
 
 bool WsSession::received(std::span<char> bytes) {
-  if (ended_) return true;  // until the client ends its side
+  if (ended_ || barred()) return true;  // until the client ends its side
   WebSocketReader& reader = work().reader();
   reader.feed(bytes);
   for (WsMessage message; !ended_ && reader.next(message);) {
@@ -187,9 +216,31 @@ bool WsSession::received(std::span<char> bytes) {
     service_.counters.ws_violations.add();
     end(reader.close_code(), reader.close_reason(), CloseReason::error);
   }
+  const Limits& limits = service_.config().limits;
+  if (work_ && !ended_ &&
+      work_->pace().too_slow(reader.in_message(), bytes.size(),
+                             {limits.body_timeout_ms, limits.min_body_bytes_per_s},
+                             service_.reactor().now_ns())) {
+    service_.counters.ws_violations.add();
+    end(ws_close::kPolicy, "the message came too slowly", CloseReason::error);
+  }
   if (!running_) obey_all();
-  stopped_ = running_ || backlogged();
+  keep_pace(bytes.size());
+  stopped_ = running_ || pacing_ || backlogged();
   return !stopped_;
+}
+
+// What was received is paid for with time, before more is.
+void WsSession::keep_pace(std::size_t bytes) {
+  const std::uint64_t bytes_per_s = service_.config().limits.receive_bytes_per_s;
+  if (bytes_per_s == 0 || !open()) return;
+  pacing_ = true;
+  const auto wait = [](std::shared_ptr<WsSession> self, std::int64_t wait_ns) -> Task<void> {
+    co_await self->service_.background().sleep(wait_ns);
+    self->pacing_ = false;
+    self->settle();
+  };
+  service_.background().spawn(wait(shared_from_this(), ReceivePace::time_ns(bytes, bytes_per_s)));
 }
 
 bool WsSession::hear(const WsMessage& message) {
@@ -224,12 +275,25 @@ void WsSession::obey_all() {
 
 Task<void> WsSession::run(std::shared_ptr<WsSession> self) {
   std::string_view text;
-  while (self->open() && (self->ended_ || !self->backlogged()) && self->work_->next(text)) {
+  while (self->open() && !self->barred() && (self->ended_ || !self->backlogged()) &&
+         self->work_->next(text)) {
     self->service_.counters.ws_commands.add();
+    const PrincipalPtr had = self->who_;
     co_await self->obey(text);
+    // What it was allowed when it asked may have been taken away before it was done.
+    if (self->who_ != had && !self->covered()) {
+      self->end(ws_close::kPolicy, standing_message(StandingEnd::revoked), CloseReason::revoked);
+    }
   }
   self->running_ = false;
   self->settle();
+}
+
+// Its access has ended: nothing that it says counts any more.
+bool WsSession::barred() const {
+  const Subscriber* const one = subscriber();
+  return one != nullptr && one->last_words &&
+         (one->reason == CloseReason::expired || one->reason == CloseReason::revoked);
 }
 
 bool WsSession::backlogged() const {
@@ -238,8 +302,8 @@ bool WsSession::backlogged() const {
 
 // Nobody obeys now: receives on, or waits until what was said is out.
 void WsSession::settle() {
-  if (running_) return;
-  const bool over = !open() || ended_;
+  if (running_ || pacing_) return;
+  const bool over = !open() || ended_ || barred();
   if (work_ && (over || (!work_->has_commands() && !work_->reader().in_message()))) {
     service_.websockets().give_back(std::move(work_));
   }
@@ -259,8 +323,13 @@ void WsSession::said() {
 Task<void> WsSession::obey(std::string_view text) {
   WsCommand command;
   const bool agent = route_ == WsRoute::agent;
+  const std::uint64_t wait_ms = service_.wait_for_message_ms(address(), *who_);
   if (const auto parsed = work_->parser().parse(text, agent, command); !parsed) {
     refuse(parsed.error().code, parsed.error().message, command.ref);
+    co_return;
+  }
+  if (wait_ms > 0) {
+    refuse_rate(wait_ms, command.ref);
     co_return;
   }
   if (agent && !command.action.empty()) {
@@ -284,8 +353,10 @@ void WsSession::closed(CloseReason reason) {
   service_.counters.ws_open.sub();
   if (membership) std::exchange(membership, nullptr)->closed(*this);
   if (!running_ && work_) service_.websockets().give_back(std::move(work_));
-  log_debug("websocket closed",
-            {{"client_ip", peer()}, {"client", id()}, {"reason", close_reason_name(reason)}});
+  ClientAddress::TextBuffer client;
+  log_debug("websocket closed", {{"client_ip", address().text(client)},
+                                 {"client", id()},
+                                 {"reason", close_reason_name(reason)}});
 }
 
 }  // namespace ringcast

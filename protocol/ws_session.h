@@ -18,6 +18,7 @@
 
 #include "core/hub.h"
 #include "net/buffer.h"
+#include "net/receive_pace.h"
 #include "net/websocket_reader.h"
 #include "protocol/service.h"
 #include "protocol/ws_command.h"
@@ -36,6 +37,7 @@ class WsWork {
   void end();  // nothing is held any more
   WebSocketReader& reader() { return *reader_; }
   WsCommandParser& parser() { return parser_; }
+  MessagePace& pace() { return pace_; }
   bool inflates() const { return inflates_; }
 
   void add(std::string_view command);
@@ -49,6 +51,7 @@ class WsWork {
   bool inflates_;
   std::optional<WebSocketReader> reader_;
   WsCommandParser parser_;
+  MessagePace pace_;
   Buffer commands_;  // being obeyed: length and text, one after the other
   std::size_t at_ = 0;
   Buffer arrived_;  // behind them; a buffer of its own, since growing moves it
@@ -79,13 +82,15 @@ class WsSession final : public SubscriberInput, public std::enable_shared_from_t
    public:
     virtual ~Membership() = default;
     virtual void closed(WsSession& session) = 0;
+    virtual bool covered(const Principal& who) const = 0;
   };
 
   struct Client {
     WsRoute route = WsRoute::stream;
     std::string_view name;  // of the path: a client's, a session's; empty if it has none
-    std::string_view peer;  // its address
+    ClientAddress address;
     bool deflates = false;
+    PrincipalPtr who;  // what it may; not null
   };
 
   WsSession(Service& service, const Client& client);
@@ -98,8 +103,16 @@ class WsSession final : public SubscriberInput, public std::enable_shared_from_t
 
   Service& service() { return service_; }
   WsRoute route() const { return route_; }
+  const Principal& who() const { return *who_; }
+  const PrincipalPtr& principal() const { return who_; }
+  // From now on it has these grants.
+  void pass_to(PrincipalPtr who) { who_ = std::move(who); }
+  // Whether they cover what it came for, and what it follows.
+  bool covered() const;
+  // False if that was refused.
+  bool may(Action action, std::string_view what, std::string_view ref);
   std::string_view name() const { return name_ ? std::string_view(*name_) : std::string_view{}; }
-  std::string peer() const;
+  ClientAddress address() const { return {.bytes = address_, .elsewhere = elsewhere_}; }
   std::string id() const;  // "w0-3-7": names it on all cores
   std::uint32_t slot() const { return slot_; }
   std::uint32_t serial() const { return serial_; }
@@ -133,25 +146,31 @@ class WsSession final : public SubscriberInput, public std::enable_shared_from_t
   void obey_all();
   static Task<void> run(std::shared_ptr<WsSession> self);
   Task<void> obey(std::string_view text);
+  void refuse_rate(std::uint64_t wait_ms, std::string_view ref);
+  bool barred() const;
   bool backlogged() const;
+  void keep_pace(std::size_t bytes);
   void settle();
   void send_frame(WsOpcode opcode, std::string_view payload);
 
   Service& service_;
+  PrincipalPtr who_;
   std::unique_ptr<std::string> name_;
   std::unique_ptr<WsWork> work_;
-  std::array<std::uint8_t, 16> peer_{};  // IPv6, or IPv4 mapped into it
-  std::uint32_t slot_ = 0;               // of the subscriber
+  std::array<std::uint8_t, 16> address_;  // the client's
+  std::uint32_t slot_ = 0;                // of the subscriber
   std::uint32_t serial_ = 0;
   std::uint32_t waiting_ = 0;
   WsRoute route_;
   bool deflates_ : 1;
+  bool elsewhere_ : 1;        // the client's address is not one of ours, whatever it says
   bool running_ : 1 = false;  // a coroutine obeys
   bool stopped_ : 1 = false;  // nothing is received until what is here is done
+  bool pacing_ : 1 = false;   // nor before its time (limits.receive_bytes_per_s)
   bool ended_ : 1 = false;    // what still comes in does not count
 };
 
-static_assert(sizeof(WsSession) <= 96);  // there are very many
+static_assert(sizeof(WsSession) <= 112);  // there are very many
 
 std::optional<WsClientId> parse_client_id(std::string_view text);
 std::string client_id_text(const WsClientId& id);

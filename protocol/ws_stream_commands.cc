@@ -40,6 +40,7 @@ bool read_subscription(WsSession& session, const WsCommand& command, Subscriptio
   const Limits& limits = session.service().config().limits;
   if (refuse_no_topic(session, command)) return false;
   for (const std::string_view topic : command.topics) {
+    if (!session.may(Action::subscribe, topic, command.ref)) return false;
     if (const auto failure = add_stream_topic(wanted, topic, limits)) {
       session.refuse(failure->code, failure->message, command.ref);
       return false;
@@ -105,6 +106,7 @@ Task<void> publish(WsSession& session, const WsCommand& command) {
     session.refuse("bad_event", "The event is not valid: " + problem, command.ref);
     co_return;
   }
+  if (!session.may(Action::publish, topic, command.ref)) co_return;
   if (event.data.size() > service.config().limits.max_event_bytes) {
     session.refuse("event_too_large", "The data is longer than limits.max_event_bytes.",
                    command.ref);

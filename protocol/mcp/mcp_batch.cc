@@ -16,13 +16,15 @@ struct Item {
 };
 
 // Starts a request, obeys everything else.
-void begin(McpEndpoint& home, McpSession& session, std::string_view text, Item& item) {
+void begin(McpEndpoint& home, McpSession& session, std::string_view text, const PrincipalPtr& who,
+           Item& item) {
   McpCall& call = home.take_call();
   auto wrong = home.read(call, text);
   if (!wrong && call.message().kind == RpcMessage::Kind::request) {
     if (call.method() == "initialize") {
       wrong = RpcError{.code = rpc::kInvalidRequest, .message = "`initialize` stands alone."};
     } else {
+      call.set_who(who);
       wrong = session.adopt(call);
     }
     if (!wrong) {
@@ -50,7 +52,8 @@ McpBatchOutcome refused(int status, int code, std::string message) {
 
 Task<McpBatchOutcome> run_batch(McpEndpoint& home, std::string_view session_id,
                                 std::string_view principal,
-                                const std::vector<std::string_view>& parts) {
+                                const std::vector<std::string_view>& parts,
+                                const PrincipalPtr& who) {
   McpSession* const session = find_own_session(home, session_id, principal);
   if (session == nullptr) {
     co_return refused(404, rpc::kSessionNotFound, "There is no such session, or not any more.");
@@ -61,7 +64,7 @@ Task<McpBatchOutcome> run_batch(McpEndpoint& home, std::string_view session_id,
   std::vector<std::unique_ptr<Item>> items;
   for (const std::string_view part : parts) {
     items.push_back(std::make_unique<Item>(home.reactor()));
-    begin(home, *session, part, *items.back());
+    begin(home, *session, part, who, *items.back());
   }
   McpBatchOutcome out;
   for (const auto& item : items) {
@@ -82,14 +85,14 @@ Task<McpBatchOutcome> run_batch(McpEndpoint& home, std::string_view session_id,
 }
 
 Task<void> run_batch_of_channel(McpEndpoint* home, std::string session_id, std::string principal,
-                                std::string text) {
+                                std::string text, PrincipalPtr who) {
   text.reserve(text.size() + simdjson::SIMDJSON_PADDING);  // the parser reads behind the end
   McpCall& reader = home->take_call();
   auto batch = reader.split_batch(text, home->options().max_batch);
   home->give_call(reader);
   McpBatchOutcome out;
   if (batch) {
-    out = co_await run_batch(*home, session_id, principal, *batch);
+    out = co_await run_batch(*home, session_id, principal, *batch, who);
   } else {
     out.error = std::move(batch.error());
   }

@@ -25,10 +25,11 @@ struct McpBatchOutcome {
 // On the session's home core. `parts` must last until it is done.
 Task<McpBatchOutcome> run_batch(McpEndpoint& home, std::string_view session_id,
                                 std::string_view principal,
-                                const std::vector<std::string_view>& parts);
+                                const std::vector<std::string_view>& parts,
+                                const PrincipalPtr& who);
 
 // A batch that came in on a channel of its session's: the answers go to the session's stream.
 Task<void> run_batch_of_channel(McpEndpoint* home, std::string session_id, std::string principal,
-                                std::string text);
+                                std::string text, PrincipalPtr who);
 
 }  // namespace ringcast

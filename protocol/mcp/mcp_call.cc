@@ -107,6 +107,10 @@ void McpCall::reset() {
   progress_token_.clear();
   template_ = {};
   principal_.clear();
+  who_.reset();
+  held_.leave();
+  held_.forget();
+  listener_ = nullptr;
   tool_ = nullptr;
   session_ = nullptr;
   owner_ = nullptr;
@@ -275,6 +279,37 @@ void McpCall::fail(std::string_view message) {
 
 void McpCall::refuse(int code, std::string message, std::string data) {
   refusal_ = RpcError{.code = code, .message = std::move(message), .data = std::move(data)};
+}
+
+void McpCall::forbid(Action action, std::string_view what) {
+  const std::string scope =
+      fmt::format("{}:{}", kActionNames[static_cast<std::size_t>(action)], what);
+  std::string data = "{\"scope\":";
+  append_json_string(data, scope);
+  refuse(rpc::kForbidden, fmt::format("What you bring does not grant {}.", scope), data + '}');
+  refusal_->scope = scope;
+}
+
+// --- whether it may go on ---
+
+// What goes on as a task was taken on while the token held.
+void McpCall::Held::over(StandingEnd why) {
+  if (call_.early_ && why == StandingEnd::expired) return;
+  ended_ = why;
+  call_.scope_->cancel();
+}
+
+bool McpCall::still_granted() const {
+  const bool tool = method_ == "tools/call";
+  if (tool ? !may(Action::tools, name_) : !who()->grants.allows_some(Action::tools)) return false;
+  return listener_ == nullptr || std::ranges::all_of(listener_->uris, [this](const auto& uri) {
+           return endpoint_.allows(who(), uri);
+         });
+}
+
+void McpCall::refuse_ended(StandingEnd why) {
+  refuse(rpc::kAccessEnded, std::string(standing_message(why)),
+         fmt::format(R"({{"code":"{}"}})", standing_code(why)));
 }
 
 // --- meanwhile ---

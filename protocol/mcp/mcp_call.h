@@ -32,6 +32,7 @@
 #include "core/list.h"
 #include "core/scope.h"
 #include "core/task.h"
+#include "protocol/auth/standing.h"
 #include "protocol/mcp/mcp_revision.h"
 #include "protocol/mcp/mcp_server.h"
 #include "protocol/mcp/mcp_stream.h"
@@ -42,6 +43,7 @@ namespace ringcast {
 class McpEndpoint;
 class McpSession;
 class McpTask;
+struct McpListener;
 
 // RFC 5424's severities, as MCP names them.
 enum class McpLogLevel : std::uint8_t {
@@ -140,6 +142,12 @@ class McpCall : McpRunning {
   const simdjson::dom::object* meta() const { return meta_ ? &*meta_ : nullptr; }
   McpRevision revision() const { return revision_; }
   const McpCapabilities& client() const { return client_; }
+  // Who asks, as they are now; null: everybody may do everything.
+  const Principal* who() const { return (held_.who() ? held_.who() : who_).get(); }
+  // Whether its client may do that; where nobody has to bring anything everybody may.
+  bool may(Action action, std::string_view what) const {
+    return who() == nullptr || who()->grants.allows(action, what);
+  }
 
   // --- the result ---
 
@@ -160,6 +168,8 @@ class McpCall : McpRunning {
   void fail(std::string_view message);
   // The request itself is refused, with an error of JSON-RPC.
   void refuse(int code, std::string message, std::string data = {});
+  // What it brings does not grant that; the error's data says which scope would.
+  void forbid(Action action, std::string_view what);
 
   // --- meanwhile ---
 
@@ -201,6 +211,7 @@ class McpCall : McpRunning {
     return parser_.split_batch(text, most);
   }
   void set_principal(std::string principal) { principal_ = std::move(principal); }
+  void set_who(PrincipalPtr who) { who_ = std::move(who); }
   // Where all of its messages go, the response among them or, `notices_only`, not.
   void send_to(McpStream& stream, bool notices_only = false) {
     stream_ = &stream;
@@ -223,6 +234,23 @@ class McpCall : McpRunning {
   friend class McpTask;
   friend class McpTasks;
   friend class List<McpCall, McpRunning>;
+
+  // It lasts as long as what was brought for it.
+  class Held final : public Standing {
+   public:
+    explicit Held(McpCall& call) : call_(call) {}
+    // Why it had to end, if it had to.
+    std::optional<StandingEnd> ended() const { return ended_; }
+    void forget() { ended_.reset(); }
+
+   private:
+    void over(StandingEnd why) override;
+    bool covered() override { return call_.still_granted(); }
+    McpCall& call_;
+    std::optional<StandingEnd> ended_;
+  };
+  bool still_granted() const;
+  void refuse_ended(StandingEnd why);
 
   void begin_item();
   void begin_embedded(std::string_view uri, std::string_view mime_type);
@@ -255,6 +283,9 @@ class McpCall : McpRunning {
   std::string progress_token_;  // as written; empty: it does not want to know
   std::string_view template_;
   std::string principal_;
+  PrincipalPtr who_;
+  Held held_{*this};
+  const McpListener* listener_ = nullptr;  // while it follows changes
 
   const McpServer::Tool* tool_ = nullptr;  // that tools/call names, once it was looked for
   McpSession* session_ = nullptr;

@@ -1,5 +1,6 @@
 #include "protocol/mcp/mcp_connection.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,8 +30,10 @@ class ConnectionSession {
   McpSession& session() { return session_; }
 
   // A message that came in. What is no message is answered too, since nobody else can.
-  void receive(std::string_view text) {
-    if (const auto wrong = receive_message(endpoint_, session_, text, session_.main())) {
+  void receive(std::string_view text, const PrincipalPtr& who,
+               const std::optional<RpcError>& too_soon = {}) {
+    if (const auto wrong =
+            receive_message(endpoint_, session_, text, session_.main(), who, too_soon)) {
       std::string json;
       append_rpc_error(json, {}, *wrong);
       session_.main().push(json);
@@ -68,8 +71,49 @@ Task<void> write_messages(ConnectionSession* session, WebSocket* socket, Scope* 
   scope->cancel();
 }
 
-Task<void> run_websocket(McpEndpoint* endpoint, WebSocket* socket, std::string principal) {
-  const auto opened = endpoint->open_session(McpSession::Kind::connection, principal);
+// Closes it when its client's access has ended; what the client says then does not count.
+class CloseWhenOver final : public Standing {
+ public:
+  CloseWhenOver(McpEndpoint& endpoint, WebSocket& socket, PrincipalPtr who) : socket_(socket) {
+    begin(endpoint.standings(), std::move(who));
+  }
+  bool ended() const { return ended_; }
+
+ private:
+  void over(StandingEnd why) override {
+    ended_ = true;
+    socket_.close(ws_close::kPolicy, standing_message(why));
+  }
+  bool covered() override { return who()->grants.allows_some(Action::tools); }
+  WebSocket& socket_;
+  bool ended_ = false;
+};
+
+// Messages count as requests do.
+std::optional<RpcError> too_soon(McpEndpoint& endpoint, const ClientAddress& client,
+                                 const PrincipalPtr& who) {
+  if (endpoint.host() == nullptr || who == nullptr) return std::nullopt;
+  const std::uint64_t wait_ms = endpoint.host()->wait_for_message_ms(client, *who);
+  if (wait_ms == 0) return std::nullopt;
+  return RpcError{
+      .code = rpc::kRateLimited,
+      .message = fmt::format("Too many requests; try again in {} s.", (wait_ms + 999) / 1000),
+      .data = fmt::format(R"({{"code":"rate_limited","retry_after_ms":{}}})", wait_ms)};
+}
+
+// Whose a WebSocket is, as of its handshake.
+struct Opening {
+  McpEndpoint& endpoint;
+  McpOwner owner;
+  ClientAddress client;
+  ClientPlaces::Place place;  // among the client's streams
+};
+
+Task<void> run_websocket(Opening* opening, WebSocket* socket) {
+  McpEndpoint* const endpoint = &opening->endpoint;
+  const PrincipalPtr who = opening->owner.who;
+  const auto opened =
+      endpoint->open_session(McpSession::Kind::connection, std::move(opening->owner));
   if (!opened) {
     socket->close(1013, opened.error().message);
     WsMessage last;
@@ -78,6 +122,7 @@ Task<void> run_websocket(McpEndpoint* endpoint, WebSocket* socket, std::string p
     co_return;
   }
   ConnectionSession session(*endpoint, **opened);
+  const CloseWhenOver over(*endpoint, *socket, who);
   Scope writing(endpoint->reactor());
   writing.spawn(write_messages(&session, socket, &writing));
   WsMessage message;
@@ -87,8 +132,9 @@ Task<void> run_websocket(McpEndpoint* endpoint, WebSocket* socket, std::string p
       socket->close(1003, "Messages are text.");
       continue;
     }
+    if (over.ended()) continue;
     text.append(message.payload);
-    session.receive(text.view());
+    session.receive(text.view(), over.who(), too_soon(*endpoint, opening->client, over.who()));
     text.release();
     // A client that does not read what it asked for is not listened to.
     if (!co_await session.session().main().room(writing)) break;
@@ -154,7 +200,7 @@ class Lines {
   void receive(std::string_view line) {
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.size() > most_bytes_) return refuse();
-    if (!line.empty()) session_.receive(line);
+    if (!line.empty()) session_.receive(line, nullptr);
   }
   void refuse() {
     std::string json;
@@ -190,7 +236,14 @@ Task<void> read_lines(McpEndpoint& endpoint, ConnectionSession& session, Scope& 
 
 namespace {
 
-Task<void> nothing() { co_return; }
+bool may_open(HttpExchange& exchange, PrincipalPtr who, Opening& opening) {
+  const McpHeaders headers(exchange.head(), std::move(who));
+  McpHost* const host = opening.endpoint.host();
+  if (refuse_origin(opening.endpoint, exchange, headers)) return false;
+  if (host != nullptr && host->refuse_stream(exchange, opening.place)) return false;
+  opening.owner = owner_of(headers);
+  return !refuse_session(opening.endpoint, exchange, {}, opening.owner);
+}
 
 }  // namespace
 
@@ -204,15 +257,12 @@ WebSocketOptions mcp_websocket_options(WebSocketOptions options, const McpOption
 }
 
 Task<void> serve_mcp_websocket(McpEndpoint& endpoint, HttpExchange& exchange,
-                               const WebSocketOptions& options) {
-  const McpHeaders headers(exchange.head());
-  if (refuse_origin(endpoint, exchange, headers)) return nothing();
-  std::string principal = principal_of(headers);
-  McpEndpoint* const here = &endpoint;
-  return serve_websocket(
-      exchange,
-      [here, principal](WebSocket& socket) { return run_websocket(here, &socket, principal); },
-      options);
+                               const WebSocketOptions& options, PrincipalPtr who) {
+  Opening opening{.endpoint = endpoint, .owner = {}, .client = exchange.client(), .place = {}};
+  if (!may_open(exchange, std::move(who), opening)) co_return;
+  Opening* const its = &opening;
+  co_await serve_websocket(
+      exchange, [its](WebSocket& socket) { return run_websocket(its, &socket); }, options);
 }
 
 Task<void> serve_mcp_stdio(McpEndpoint& endpoint, Scope& scope) {

@@ -12,7 +12,7 @@ namespace ringcast {
 
 // A WebSocket at `/mcp` with the subprotocol `mcp`: a JSON-RPC message is a text message.
 Task<void> serve_mcp_websocket(McpEndpoint& endpoint, HttpExchange& exchange,
-                               const WebSocketOptions& options);
+                               const WebSocketOptions& options, PrincipalPtr who = nullptr);
 bool is_mcp_websocket(const RequestHead& head);
 
 // Standard input and output: a message is a line. Returns when the input has ended and what it

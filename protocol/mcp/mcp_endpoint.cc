@@ -187,6 +187,7 @@ void McpEndpoint::start(McpCall& call, McpCallOwner* owner) {
   }
   ++running_;
   counters.calls.add();
+  call.held_.begin(standings(), call.who_);
   reactor_.spawn(run(&call));
 }
 
@@ -201,6 +202,8 @@ Task<void> McpEndpoint::run(McpCall* call) {
 void McpEndpoint::deliver(McpCall& call) {
   --running_;
   loose_running_ -= std::exchange(call.counted_, false) ? 1 : 0;
+  if (const auto over = call.held_.ended()) call.refuse_ended(*over);
+  call.held_.leave();
   if (call.refusal_) counters.errors.add();
   if (call.early_) {
     tasks_->call_ended(call);
@@ -221,7 +224,8 @@ void McpEndpoint::leave_lists(McpCall& call) {
   if (session == nullptr) {
     static_cast<McpRunning&>(call).unlink();
   } else {
-    call.unwanted_ = call.scope_->cancelled() && call.owner_ == nullptr;
+    const bool ended = call.refusal_ && call.refusal_->code == rpc::kAccessEnded;
+    call.unwanted_ = call.scope_->cancelled() && call.owner_ == nullptr && !ended;
     session->release(call);
   }
 }
@@ -256,7 +260,7 @@ void McpEndpoint::abandon(McpCall& call) {
 
 // --- sessions ---
 
-Result<McpSession*> McpEndpoint::open_session(McpSession::Kind kind, std::string_view principal) {
+Result<McpSession*> McpEndpoint::open_session(McpSession::Kind kind, McpOwner owner) {
   if (draining_) return fail("draining", "This server is shutting down.");
   if (shared_.sessions.fetch_add(1, std::memory_order_relaxed) >= options().max_sessions) {
     shared_.sessions.fetch_sub(1, std::memory_order_relaxed);
@@ -268,7 +272,7 @@ Result<McpSession*> McpEndpoint::open_session(McpSession::Kind kind, std::string
   std::string id;
   for (const unsigned char byte : random) id += fmt::format("{:02x}", byte);
   id += fmt::format(".{}", reactor_.core());
-  auto session = std::make_unique<McpSession>(*this, kind, std::move(id), std::string(principal));
+  auto session = std::make_unique<McpSession>(*this, kind, std::move(id), std::move(owner));
   McpSession* const opened = session.get();
   sessions_.emplace(opened->id(), std::move(session));
   counters.sessions_opened.add();
@@ -384,6 +388,11 @@ bool McpListener::wants(McpChange change, std::string_view name) const {
       break;
   }
   return has(uris);
+}
+
+bool McpEndpoint::allows(const Principal* who, std::string_view uri) const {
+  return std::ranges::all_of(sources_,
+                             [&](const McpSource* source) { return source->allows(who, uri); });
 }
 
 void McpEndpoint::subscribed(std::string_view uri, bool on) {

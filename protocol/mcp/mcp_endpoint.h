@@ -18,10 +18,13 @@
 #include "core/result.h"
 #include "net/http_exchange.h"
 #include "protocol/mcp/mcp_call.h"
+#include "protocol/mcp/mcp_host.h"
 #include "protocol/mcp/mcp_options.h"
 #include "protocol/mcp/mcp_session.h"
 
 namespace ringcast {
+
+class HttpExchange;
 
 // What may change, so that clients look again.
 enum class McpChange : std::uint8_t { tools, prompts, resources, resource, task };
@@ -53,6 +56,10 @@ class McpEndpoint {
   Reactor& reactor() { return reactor_; }
   const McpServer& server() const { return shared_.server; }
   const McpOptions& options() const { return shared_.options; }
+  // Before anything is served; null: everybody may do everything.
+  void set_host(McpHost* host) { host_ = host; }
+  McpHost* host() const { return host_; }
+  Standings* standings() const { return host_ == nullptr ? nullptr : &host_->standings(); }
   McpShared& shared() { return shared_; }
   McpTasks& tasks() { return *tasks_; }
   Admission& admission() { return admission_; }
@@ -85,7 +92,7 @@ class McpEndpoint {
 
   // --- sessions ---
 
-  Result<McpSession*> open_session(McpSession::Kind kind, std::string_view principal);
+  Result<McpSession*> open_session(McpSession::Kind kind, McpOwner owner);
   McpSession* find_session(std::string_view id);
   // Cancels what runs; gone when the last of it has ended.
   void end_session(McpSession& session);
@@ -99,6 +106,7 @@ class McpEndpoint {
   // Before anything is served; it must outlive the endpoint's use.
   void add_source(McpSource& source) { sources_.push_back(&source); }
   const std::vector<McpSource*>& sources() const { return sources_; }
+  bool allows(const Principal* who, std::string_view uri) const;
   void subscribed(std::string_view uri, bool on);
 
   // Tells every client that wants to know, on every core.
@@ -133,6 +141,7 @@ class McpEndpoint {
   Reactor& reactor_;
   McpShared& shared_;
   Admission& admission_;
+  McpHost* host_ = nullptr;
   std::unique_ptr<McpTasks> tasks_;
   std::vector<std::unique_ptr<McpCall>> calls_;  // all there are
   std::vector<McpCall*> free_;

@@ -131,8 +131,8 @@ void read_accept(McpHeaders& headers, std::string_view ranges) {
 
 }  // namespace
 
-McpHeaders::McpHeaders(const RequestHead& head)
-    : host(head.host), token(raw_parameter(head.query, "token")) {
+McpHeaders::McpHeaders(const RequestHead& head, PrincipalPtr of)
+    : host(head.host), token(raw_parameter(head.query, "token")), who(std::move(of)) {
   bool asked = false;
   for (std::size_t i = 0; i < head.field_count(); ++i) {
     const HeaderField field = head.field(i);

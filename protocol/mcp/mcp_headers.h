@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "net/http_head.h"
+#include "protocol/auth/principal.h"
 #include "protocol/mcp/mcp_call.h"
 #include "protocol/mcp/mcp_endpoint.h"
 #include "protocol/mcp/mcp_options.h"
@@ -16,7 +17,7 @@ namespace ringcast {
 
 // The fields of a request that matter here, found in one pass over its head; views into it.
 struct McpHeaders {
-  explicit McpHeaders(const RequestHead& head);
+  explicit McpHeaders(const RequestHead& head, PrincipalPtr of = nullptr);
 
   struct Field {
     std::string_view value;
@@ -30,6 +31,7 @@ struct McpHeaders {
   Field name;     // Mcp-Name
   std::string_view host;
   std::string_view token;  // the query's `token`, as written, for clients that cannot set headers
+  PrincipalPtr who;        // null: everybody may do everything
   // Which types a response may have. Where nothing is asked for, everything may be sent.
   bool accepts_json = true;
   bool accepts_events = true;

@@ -38,6 +38,7 @@ struct OpenRequest {
   std::string_view session;
   std::string_view principal;
   std::optional<std::string_view> last_id;
+  PrincipalPtr who;
 };
 
 // `STREAM-NUMBER`, as our events have it.
@@ -67,6 +68,7 @@ Task<Opened> open_here(const OpenRequest* request) {
                       "What follows this Last-Event-ID is not kept any more.");
   }
   session->touch();
+  session->pass_to(request->who);
   Opened out;
   out.revision = session->revision();
   out.ref = {.home = request->home,
@@ -112,12 +114,15 @@ bool refuse_version(HttpExchange& exchange, const McpHeaders& headers) {
                   true);
     co_return;
   }
+  ClientPlaces::Place place;
+  if (endpoint.host() != nullptr && endpoint.host()->refuse_stream(exchange, place)) co_return;
   const std::string principal = principal_of(headers);
   OpenRequest request{
       .home = endpoint.home_of(headers.session.value),
       .session = headers.session.value,
       .principal = principal,
-      .last_id = headers.last_event_id ? std::optional(headers.last_event_id.value) : std::nullopt};
+      .last_id = headers.last_event_id ? std::optional(headers.last_event_id.value) : std::nullopt,
+      .who = headers.who};
   Opened opened = refused(404, rpc::kSessionNotFound, "There is no such session, or not any more.");
   if (request.home != nullptr) {
     opened = co_await on_core<Opened>(endpoint.reactor(), request.home->reactor(),
@@ -138,7 +143,8 @@ bool refuse_version(HttpExchange& exchange, const McpHeaders& headers) {
       exchange.head_until_close(200, "text/event-stream", {{"Mcp-Session-Id", session_id}});
   begin += priming_event(endpoint, opened.revision, opened.ref.stream, opened.ref.position);
   exchange.socket_taken();
-  spawn_stream(endpoint, exchange.descriptor(), std::move(begin), std::move(opened.ref), false);
+  spawn_stream(endpoint, exchange.descriptor(), std::move(begin), std::move(opened.ref),
+               {.who = headers.who, .place = std::move(place)});
 }
 
 struct DeleteRequest {
@@ -184,8 +190,11 @@ Task<bool> delete_here(const DeleteRequest* request) {
 // Opens a session whose only channel is this stream.
 [[gnu::noinline]] Task<void> open_event_stream(McpEndpoint& endpoint, HttpExchange& exchange,
                                                const McpHeaders& headers) {
-  const std::string principal = principal_of(headers);
-  const auto opened = endpoint.open_session(McpSession::Kind::event_stream, principal);
+  ClientPlaces::Place place;
+  if (endpoint.host() != nullptr && endpoint.host()->refuse_stream(exchange, place)) co_return;
+  McpOwner owner = owner_of(headers);
+  if (refuse_session(endpoint, exchange, {}, owner)) co_return;
+  const auto opened = endpoint.open_session(McpSession::Kind::event_stream, std::move(owner));
   if (!opened) {
     respond_error(exchange, 503, {},
                   {.code = rpc::kServerError, .message = opened.error().message});
@@ -211,7 +220,8 @@ Task<bool> delete_here(const DeleteRequest* request) {
                    .position = 0,
                    .form = McpStream::Form::events};
   exchange.socket_taken();
-  spawn_stream(endpoint, exchange.descriptor(), std::move(begin), std::move(ref), true);
+  spawn_stream(endpoint, exchange.descriptor(), std::move(begin), std::move(ref),
+               {.who = headers.who, .place = std::move(place), .owns_session = true});
 }
 
 struct Delivery {
@@ -219,6 +229,7 @@ struct Delivery {
   std::string_view session;
   std::string_view principal;
   std::string_view text;
+  PrincipalPtr who;
 };
 
 // On the session's home core. The status, and what is wrong.
@@ -232,7 +243,8 @@ Task<Opened> deliver_here(const Delivery* delivery) {
     co_return refused(503, rpc::kServerError,
                       "The event stream is not read; nothing more is taken until it is.");
   }
-  auto error = receive_message(*delivery->home, *session, delivery->text, session->main());
+  auto error =
+      receive_message(*delivery->home, *session, delivery->text, session->main(), delivery->who);
   if (error) {
     Opened out;
     out.status = 400;
@@ -260,8 +272,11 @@ Task<Opened> deliver_here(const Delivery* delivery) {
       refused(404, rpc::kSessionNotFound, "There is no such session, or not any more.");
   const std::string principal = principal_of(headers);
   if (home != nullptr) {
-    const Delivery delivery{
-        .home = home, .session = *session, .principal = principal, .text = *body};
+    const Delivery delivery{.home = home,
+                            .session = *session,
+                            .principal = principal,
+                            .text = *body,
+                            .who = headers.who};
     outcome = co_await on_core<Opened>(endpoint.reactor(), home->reactor(),
                                        [&delivery] { return deliver_here(&delivery); });
   }
@@ -283,9 +298,9 @@ bool is_mcp_path(std::string_view path) {
   return path == kEndpoint || path == kEventStream || path == kMessages || path == "/messages/";
 }
 
-Task<void> serve_mcp_http(McpEndpoint& endpoint, HttpExchange& exchange) {
+Task<void> serve_mcp_http(McpEndpoint& endpoint, HttpExchange& exchange, PrincipalPtr who) {
   const RequestHead& head = exchange.head();
-  const McpHeaders headers(head);
+  const McpHeaders headers(head, std::move(who));
   if (refuse_origin(endpoint, exchange, headers)) co_return;
   if (head.path == kEventStream) {
     if (head.method == Method::get) {

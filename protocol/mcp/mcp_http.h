@@ -15,7 +15,9 @@
 namespace ringcast {
 
 bool is_mcp_path(std::string_view path);
-Task<void> serve_mcp_http(McpEndpoint& endpoint, HttpExchange& exchange);
+// `who` sent the request; null: everybody may do everything.
+Task<void> serve_mcp_http(McpEndpoint& endpoint, HttpExchange& exchange,
+                          PrincipalPtr who = nullptr);
 
 // What answers OPTIONS on these paths.
 inline constexpr std::string_view kMcpMethods = "GET, POST, DELETE, OPTIONS";

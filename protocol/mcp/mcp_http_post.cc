@@ -29,6 +29,10 @@ int status_of(const McpCall& call) {
   switch (refusal->code) {
     case rpc::kMethodNotFound:
       return 404;
+    case rpc::kForbidden:
+      return 403;
+    case rpc::kAccessEnded:
+      return 401;
     case rpc::kInvalidRequest:
     case rpc::kMissingCapability:
       return 400;
@@ -37,13 +41,25 @@ int status_of(const McpCall& call) {
   }
 }
 
+// A client that may not do this, or not any more, is told what to ask its authorization server for.
+void respond_with_scope(const McpEndpoint& endpoint, HttpExchange& exchange, int status,
+                        std::string_view body, std::string_view scope) {
+  const bool challenged = status == 401 || !scope.empty();
+  if (!challenged || endpoint.host() == nullptr) return exchange.respond(status, kJson, body);
+  const std::string challenge = endpoint.host()->challenge(exchange, scope);
+  exchange.respond(status, kJson, body, {{"WWW-Authenticate", challenge}});
+}
+
 // --- stateless requests ---
 
-// Cancels the call when the client goes, or the connection has to end.
-class CancelWithClient final : public ClientWatch::Listener, Cancellable {
+// Cancels the call when the client goes, or the connection has to end; also if its access has ended
+// and the call, which knows, does not come to its end.
+class CancelWithClient final : public ClientWatch::Listener, public Standing, Cancellable {
  public:
-  CancelWithClient(Scope& connection, McpCall& call) : Cancellable(stop), call_(call) {
+  CancelWithClient(Scope& connection, McpCall& call, const PrincipalPtr& who)
+      : Standing(kGraceNs), Cancellable(stop), call_(call) {
     connection.add(*this);
+    begin(call.endpoint().standings(), who);
   }
   void client_gone() override {
     call_.scope().cancel();
@@ -56,6 +72,7 @@ class CancelWithClient final : public ClientWatch::Listener, Cancellable {
 
  private:
   static void stop(Cancellable& waiting) { static_cast<CancelWithClient&>(waiting).client_gone(); }
+  void over(StandingEnd /*why*/) override { client_gone(); }
   McpCall& call_;
   McpStream* stream_ = nullptr;
   McpStream::Token token_ = 0;
@@ -84,8 +101,9 @@ class CancelWithClient final : public ClientWatch::Listener, Cancellable {
 }
 
 [[gnu::noinline]] Task<void> wait_and_send(McpEndpoint& endpoint, HttpExchange& exchange,
-                                           McpCall& call, McpOutcome& outcome) {
-  CancelWithClient cancel(exchange.socket().scope(), call);
+                                           McpCall& call, McpOutcome& outcome,
+                                           const PrincipalPtr& who) {
+  CancelWithClient cancel(exchange.socket().scope(), call, who);
   ClientWatch watch(exchange, cancel);
   co_await outcome;
   bool whole = true;
@@ -145,7 +163,14 @@ class CancelWithClient final : public ClientWatch::Listener, Cancellable {
     endpoint.give_call(call);
     co_return;
   }
+  ClientPlaces::Place place;  // of a stream that lasts
+  if (call.method() == "subscriptions/listen" && endpoint.host() != nullptr &&
+      endpoint.host()->refuse_stream(exchange, place)) {
+    endpoint.give_call(call);
+    co_return;
+  }
   call.set_principal(principal_of(headers));
+  call.set_who(headers.who);
   McpOutcome outcome(endpoint.reactor());
   if (headers.accepts_events) {
     outcome.stream_after(call, keepalive_ns(endpoint));
@@ -154,9 +179,13 @@ class CancelWithClient final : public ClientWatch::Listener, Cancellable {
   }
   endpoint.start(call, &outcome);
   if (!call.done() || call.has_stream()) {
-    co_await wait_and_send(endpoint, exchange, call, outcome);
+    co_await wait_and_send(endpoint, exchange, call, outcome, headers.who);
   }
-  if (!exchange.responded()) exchange.respond(status_of(call), kJson, call.reply());
+  if (!exchange.responded()) {
+    const int status = status_of(call);
+    respond_with_scope(endpoint, exchange, status, call.reply(),
+                       status == 403 ? std::string_view(call.refusal()->scope) : "");
+  }
   endpoint.abandon(call);
 }
 
@@ -169,6 +198,7 @@ struct Post {
   std::optional<std::string_view> version;  // MCP-Protocol-Version
   std::string_view text;
   McpCall* call;  // read already; null: not here
+  PrincipalPtr who;
 };
 
 struct Posted {
@@ -176,6 +206,7 @@ struct Posted {
   std::string body{};
   std::optional<RpcError> error{};
   std::string id{};
+  std::string scope{};  // with 403: what would have to be granted
   std::optional<McpStreamRef> stream{};
   McpRevision revision = kNewestWithSessions;
 };
@@ -211,6 +242,10 @@ Posted refused(int status, const McpCall* call, int code, std::string message) {
                               .position = 0,
                               .form = McpStream::Form::numbered_events};
   } else {
+    if (const int status = status_of(call); status == 401 || status == 403) {
+      out.status = status;
+      out.scope = call.refusal()->scope;
+    }
     out.body = call.take_reply();
   }
   home.abandon(call);
@@ -238,6 +273,7 @@ Task<Posted> post_here(const Post* post) {
   } else if (call.method() == "initialize") {
     out = refused(400, &call, rpc::kInvalidRequest, "The session has begun already.");
   } else {
+    call.set_who(post->who);
     co_return co_await run_here(home, post->session, *session, call);
   }
   home.give_call(call);
@@ -245,17 +281,17 @@ Task<Posted> post_here(const Post* post) {
 }
 
 Task<void> send_posted(McpEndpoint& endpoint, HttpExchange& exchange, Posted posted,
-                       std::string_view session_header) {
+                       std::string_view session_header, const PrincipalPtr& who) {
   if (posted.error) {
     respond_error(exchange, posted.status, posted.id, *posted.error);
   } else if (posted.stream) {
     const std::string first = priming_event(endpoint, posted.revision, posted.stream->stream, 0);
-    co_await send_stream(endpoint, exchange, std::move(*posted.stream), first, session_header);
+    co_await send_stream(endpoint, exchange, std::move(*posted.stream), first, session_header, who);
   } else if (posted.status == 202) {
     exchange.respond_empty(202);
   } else {
     if (!session_header.empty()) exchange.add_header("Mcp-Session-Id", session_header);
-    exchange.respond(posted.status, kJson, posted.body);
+    respond_with_scope(endpoint, exchange, posted.status, posted.body, posted.scope);
     endpoint.give_text(std::move(posted.body));
   }
 }
@@ -277,7 +313,8 @@ Task<void> send_posted(McpEndpoint& endpoint, HttpExchange& exchange, Posted pos
             .principal = principal,
             .version = headers.version ? std::optional(headers.version.value) : std::nullopt,
             .text = text,
-            .call = &call};
+            .call = &call,
+            .who = headers.who};
   if (post.home != &endpoint) {
     endpoint.give_call(call);
     post.call = nullptr;
@@ -290,7 +327,7 @@ Task<void> send_posted(McpEndpoint& endpoint, HttpExchange& exchange, Posted pos
   }
   Posted posted = co_await on_core<Posted>(endpoint.reactor(), post.home->reactor(),
                                            [&post] { return post_here(&post); });
-  co_await send_posted(endpoint, exchange, std::move(posted), {});
+  co_await send_posted(endpoint, exchange, std::move(posted), {}, headers.who);
 }
 
 // A session begins. It is made only for a request that can begin one.
@@ -302,7 +339,12 @@ Task<void> send_posted(McpEndpoint& endpoint, HttpExchange& exchange, Posted pos
     respond_error(exchange, 400, id, *wrong);
     co_return;
   }
-  const auto opened = endpoint.open_session(McpSession::Kind::streamable, principal_of(headers));
+  McpOwner owner = owner_of(headers);
+  if (refuse_session(endpoint, exchange, id, owner)) {
+    endpoint.give_call(call);
+    co_return;
+  }
+  const auto opened = endpoint.open_session(McpSession::Kind::streamable, std::move(owner));
   if (!opened) {
     endpoint.give_call(call);
     respond_error(exchange, 503, id,
@@ -311,7 +353,7 @@ Task<void> send_posted(McpEndpoint& endpoint, HttpExchange& exchange, Posted pos
   }
   const std::string session_id = (*opened)->id();
   Posted posted = co_await run_here(endpoint, session_id, **opened, call);
-  co_await send_posted(endpoint, exchange, std::move(posted), session_id);
+  co_await send_posted(endpoint, exchange, std::move(posted), session_id, headers.who);
 }
 
 // Several messages at once (2025-03-26).
@@ -338,7 +380,7 @@ Task<void> send_posted(McpEndpoint& endpoint, HttpExchange& exchange, Posted pos
   }
   const McpBatchOutcome outcome = co_await on_core<McpBatchOutcome>(
       endpoint.reactor(), home->reactor(),
-      [&] { return run_batch(*home, session, principal, parts); });
+      [&] { return run_batch(*home, session, principal, parts, headers.who); });
   if (outcome.error) {
     respond_error(exchange, outcome.status, {}, *outcome.error);
   } else if (outcome.answers.empty()) {
@@ -363,9 +405,9 @@ void respond_error(HttpExchange& exchange, int status, std::string_view id, cons
 
 bool refuse_origin(McpEndpoint& endpoint, HttpExchange& exchange, const McpHeaders& headers) {
   if (allows_origin(headers, endpoint.options())) return false;
-  respond_error(exchange, 403, {},
-                {.code = rpc::kServerError,
-                 .message = "Pages of this origin may not use this server (mcp.hosts)."});
+  respond_error(
+      exchange, 403, {},
+      {.code = rpc::kServerError, .message = "Pages of this origin may not use this server."});
   return true;
 }
 
@@ -376,6 +418,8 @@ void refuse_body(HttpExchange& exchange, const HttpError& error) {
 }
 
 std::string principal_of(const McpHeaders& headers) {
+  // A token that was renewed is still the same client's.
+  if (headers.who != nullptr && !headers.who->nameless) return headers.who->name;
   const std::string_view credentials =
       headers.authorization ? headers.authorization.value : headers.token;
   if (credentials.empty()) return {};
@@ -385,16 +429,38 @@ std::string principal_of(const McpHeaders& headers) {
   return {reinterpret_cast<const char*>(digest), size};
 }
 
+McpOwner owner_of(const McpHeaders& headers) {
+  return {.principal = principal_of(headers), .who = headers.who};
+}
+
+bool refuse_session(McpEndpoint& endpoint, HttpExchange& exchange, std::string_view id,
+                    McpOwner& owner) {
+  const std::uint32_t most = endpoint.options().max_sessions_per_client;
+  if (endpoint.host() == nullptr ||
+      !endpoint.host()->too_many_sessions(exchange, most, owner.place)) {
+    return false;
+  }
+  endpoint.counters.sessions_refused.add();
+  exchange.add_header("Retry-After", "5");
+  respond_error(exchange, 429, id,
+                {.code = rpc::kServerError,
+                 .message = fmt::format("One client may have {} sessions.", most)});
+  return true;
+}
+
 McpSession* find_own_session(McpEndpoint& home, std::string_view id, std::string_view principal) {
   McpSession* const session = home.find_session(id);
   return session != nullptr && session->principal() == principal ? session : nullptr;
 }
 
 std::optional<RpcError> receive_message(McpEndpoint& home, McpSession& session,
-                                        std::string_view text, McpStream& stream) {
+                                        std::string_view text, McpStream& stream,
+                                        const PrincipalPtr& who,
+                                        const std::optional<RpcError>& too_soon) {
+  if (RpcParser::is_batch(text) && too_soon) return too_soon;
   if (RpcParser::is_batch(text) && session.revision() == McpRevision::r2025_03_26) {
     home.streams().spawn(
-        run_batch_of_channel(&home, session.id(), session.principal(), std::string(text)));
+        run_batch_of_channel(&home, session.id(), session.principal(), std::string(text), who));
     return std::nullopt;
   }
   McpCall& call = home.take_call();
@@ -410,10 +476,12 @@ std::optional<RpcError> receive_message(McpEndpoint& home, McpSession& session,
     return std::nullopt;
   };
   if (auto error = home.read(call, text)) return refuse(std::move(*error));
+  if (too_soon && call.message().kind == RpcMessage::Kind::request) return refuse(*too_soon);
   if (call.message().kind != RpcMessage::Kind::request) {
+    // Whoever was asked may always answer.
     if (call.message().kind == RpcMessage::Kind::response) {
       session.take_response(call.message());
-    } else {
+    } else if (!too_soon) {
       session.take_notification(call.message());
     }
     home.give_call(call);
@@ -423,6 +491,7 @@ std::optional<RpcError> receive_message(McpEndpoint& home, McpSession& session,
       session.kind() == McpSession::Kind::connection) {
     if (auto refusal = home.read_envelope(call)) return refuse(std::move(refusal->error));
   }
+  call.set_who(who);
   if (auto error = session.adopt(call)) return refuse(std::move(*error));
   call.send_to(stream);
   home.start(call, nullptr);

@@ -64,6 +64,20 @@ class LeaveWhenCancelled : Cancellable {
   const McpStreamRef& ref_;
 };
 
+// The same when its reader's access has ended. As a rule the request has ended before, and said so.
+class LeaveWhenOver final : public Standing {
+ public:
+  LeaveWhenOver(McpEndpoint& here, const McpStreamRef& ref, const PrincipalPtr& who)
+      : Standing(kGraceNs), here_(here), ref_(ref) {
+    begin(here.standings(), who);
+  }
+
+ private:
+  void over(StandingEnd /*why*/) override { leave_stream(here_, ref_); }
+  McpEndpoint& here_;
+  const McpStreamRef& ref_;
+};
+
 }  // namespace
 
 Task<McpStream::Fetched> fetch_next(McpEndpoint& here, const McpStreamRef& ref) {
@@ -92,10 +106,12 @@ void add_stream_headers(HttpExchange& exchange) {
 }
 
 Task<void> send_stream(McpEndpoint& here, HttpExchange& exchange, McpStreamRef ref,
-                       std::string_view first, std::string_view session_header) {
+                       std::string_view first, std::string_view session_header,
+                       const PrincipalPtr& who) {
   add_stream_headers(exchange);
   if (!session_header.empty()) exchange.add_header("Mcp-Session-Id", session_header);
   const LeaveWhenCancelled leave(exchange.socket().scope(), here, ref);
+  const LeaveWhenOver over(here, ref, who);
   bool connected = co_await exchange.start_stream(200, "text/event-stream");
   if (connected && !first.empty()) connected = co_await exchange.write(first);
   while (connected) {
@@ -219,12 +235,26 @@ class EndWithEndpoint : Cancellable {
   Scope& own_;
 };
 
+// Ends with the key or token that it was opened with.
+class EndWhenOver final : public Standing {
+ public:
+  EndWhenOver(McpEndpoint& here, Scope& own, PrincipalPtr who) : own_(own) {
+    begin(here.standings(), std::move(who));
+  }
+
+ private:
+  void over(StandingEnd /*why*/) override { own_.cancel(); }
+  bool covered() override { return who()->grants.allows_some(Action::tools); }
+  Scope& own_;
+};
+
 Task<void> run_stream(McpEndpoint* here, Descriptor fd, std::string head, McpStreamRef ref,
-                      bool owns_session) {
+                      McpReader reader) {
   Scope scope(here->reactor());
   const Socket socket(scope, fd);
   {
     const EndWithEndpoint end(here->streams(), scope);
+    const EndWhenOver over(*here, scope, reader.who);
     const LeaveWhenCancelled leave(scope, *here, ref);
     if (here->draining()) scope.cancel();
     HangUp hang_up(scope, fd);
@@ -236,7 +266,7 @@ Task<void> run_stream(McpEndpoint* here, Descriptor fd, std::string head, McpStr
     co_await hang_up.stop();
   }
   co_await socket.close();
-  if (owns_session) co_await end_session(ref.home, &ref.session);
+  if (reader.owns_session) co_await end_session(ref.home, &ref.session);
   here->admission().leave();
   here->stream_closed();
 }
@@ -244,9 +274,9 @@ Task<void> run_stream(McpEndpoint* here, Descriptor fd, std::string head, McpStr
 }  // namespace
 
 void spawn_stream(McpEndpoint& here, Descriptor fd, std::string head, McpStreamRef ref,
-                  bool owns_session) {
+                  McpReader reader) {
   here.stream_opened();
-  here.reactor().spawn(run_stream(&here, fd, std::move(head), std::move(ref), owns_session));
+  here.reactor().spawn(run_stream(&here, fd, std::move(head), std::move(ref), std::move(reader)));
 }
 
 }  // namespace ringcast

@@ -38,12 +38,18 @@ void add_stream_headers(HttpExchange& exchange);
 
 // Sends a session's stream as the response, to its end or the client's.
 Task<void> send_stream(McpEndpoint& here, HttpExchange& exchange, McpStreamRef ref,
-                       std::string_view first, std::string_view session_header);
+                       std::string_view first, std::string_view session_header,
+                       const PrincipalPtr& who);
 
-// The same over a connection that is ours from now on: `head` has not been sent yet. When it ends,
-// the session does too if `owns_session`.
+// Whose a stream is, and what ends with it.
+struct McpReader {
+  PrincipalPtr who;
+  ClientPlaces::Place place;
+  bool owns_session = false;
+};
+// The same over a connection that is ours from now on: `head` has not been sent yet.
 void spawn_stream(McpEndpoint& here, Descriptor fd, std::string head, McpStreamRef ref,
-                  bool owns_session);
+                  McpReader reader);
 
 inline constexpr std::string_view kMcpKeepAlive = ": keepalive\n\n";
 inline constexpr std::size_t kMostFetchedBytes = 64 << 10;

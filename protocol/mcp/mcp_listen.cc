@@ -2,11 +2,13 @@
 // response is a stream of them.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "core/event_stream.h"
 #include "protocol/mcp/mcp_endpoint.h"
 #include "protocol/mcp/mcp_methods.h"
+#include "protocol/mcp/mcp_source.h"
 #include "protocol/mcp/mcp_tasks.h"
 
 namespace ringcast {
@@ -84,16 +86,21 @@ Task<void> McpMethods::listen(McpCall& call) {
   for (std::string& id : task_ids) {
     if (co_await McpTasks::look(call, id)) listener.task_ids.push_back(std::move(id));
   }
+  std::erase_if(listener.uris, [&call](const std::string& uri) {
+    return !call.endpoint_.allows(call.who(), uri);
+  });
   if (call.endpoint_.draining() || !call.endpoint_.add_listener(listener)) {
     call.refuse(rpc::kInternalError, "There are as many listeners as this server takes.");
     co_return;
   }
+  call.listener_ = &listener;
   listener.stream = &call.stream();
   call.notify(acknowledgement(listener));
   co_await tell_tasks(call, listener);
   constexpr auto kLong = std::chrono::hours(1);
   while (co_await call.sleep(kLong)) {
   }
+  call.listener_ = nullptr;
   call.endpoint_.remove_listener(listener);
   call.body_ = fmt::format(R"("_meta":{{"{}":{}}})", mcp_meta::kSubscription, call.id_);
 }

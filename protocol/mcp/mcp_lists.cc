@@ -81,9 +81,13 @@ bool is_cacheable(std::string_view method) {
 
 }  // namespace
 
+// Those that the client may call.
 Task<void> McpMethods::list_tools(McpCall& call) {
-  answer_page(call, call.message_, call.body_, "tools",
-              all_of(call.endpoint_, call.endpoint_.server().tools(), nullptr));
+  std::vector<std::string_view> tools;
+  for (const auto& tool : call.endpoint_.server().tools()) {
+    if (call.may(Action::tools, tool->about.name)) tools.push_back(tool->json);
+  }
+  answer_page(call, call.message_, call.body_, "tools", tools);
   co_return;
 }
 

@@ -263,6 +263,10 @@ Task<void> McpMethods::call_tool(McpCall& call) {
                                             : fmt::format("There is no tool `{}`.", call.name_));
     co_return;
   }
+  if (!call.may(Action::tools, call.name_)) {
+    call.forbid(Action::tools, call.name_);
+    co_return;
+  }
   dom::element given;
   const bool any = call.message_.params["arguments"].get(given) == simdjson::SUCCESS;
   if (any && !given.is_object()) {
@@ -349,6 +353,8 @@ Task<void> McpMethods::subscribe(McpCall& call) {
   const auto has = [&call](const McpSource* source) { return source->has_resource(call.name_); };
   if (call.name_.empty()) {
     invalid_params(call, "`uri` is missing.");
+  } else if (!endpoint.allows(call.who(), call.name_)) {
+    call.refuse(rpc::kForbidden, "What you bring does not grant that.");
   } else if (endpoint.server().find_resource(call.name_) == nullptr &&
              std::ranges::none_of(endpoint.sources(), has)) {
     no_such_resource(call);
@@ -434,7 +440,9 @@ Task<void> McpMethods::complete(McpCall& call) {
     co_return;
   }
   McpSuggestions found;
-  if (!co_await find_suggestions(call.endpoint_, *wanted, found)) {
+  ToComplete asked = *wanted;
+  asked.request.who = call.who();
+  if (!co_await find_suggestions(call.endpoint_, asked, found)) {
     invalid_params(call, fmt::format("There is no {} `{}`.", wanted->prompt ? "prompt" : "template",
                                      wanted->request.name));
     co_return;

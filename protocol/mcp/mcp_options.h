@@ -17,8 +17,9 @@ class McpServer;
 
 struct McpOptions {
   std::uint64_t max_message_bytes = 4 << 20;
-  std::uint32_t max_batch = 100;                 // messages; of the one revision that has batches
-  std::uint32_t max_sessions = 1'000;            // on all cores together
+  std::uint32_t max_batch = 100;       // messages; of the one revision that has batches
+  std::uint32_t max_sessions = 1'000;  // on all cores together
+  std::uint32_t max_sessions_per_client = 1'000;
   std::uint64_t session_timeout_ms = 3'600'000;  // of a session that nobody uses
   std::uint32_t max_calls = 1'000;               // running at once, of a session or a core
   std::uint32_t max_listeners = 10'000;          // subscriptions/listen, of a core

@@ -36,6 +36,8 @@
 
 namespace ringcast {
 
+struct Principal;
+
 class McpCall;
 using McpHandler = std::function<Task<void>(McpCall&)>;
 
@@ -96,7 +98,8 @@ struct McpResource {
 struct McpCompletionRequest {
   std::string_view name;
   std::string_view argument;
-  std::string_view value;  // what is there so far
+  std::string_view value;          // what is there so far
+  const Principal* who = nullptr;  // who asks; null: everybody may see everything
 };
 using McpCompleter = std::function<std::vector<std::string>(const McpCompletionRequest&)>;
 

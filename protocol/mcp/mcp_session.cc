@@ -13,14 +13,17 @@ constexpr std::int64_t kNsPerMs = 1'000'000;
 
 }  // namespace
 
-McpSession::McpSession(McpEndpoint& home, Kind kind, std::string id, std::string principal)
+McpSession::McpSession(McpEndpoint& home, Kind kind, std::string id, McpOwner owner)
     : Timer(expire),
       home_(home),
       kind_(kind),
       used_ns_(home.reactor().now_ns()),
       id_(std::move(id)),
-      principal_(std::move(principal)),
+      principal_(std::move(owner.principal)),
+      place_(std::move(owner.place)),
       main_(std::make_unique<McpStream>(home.reactor(), 0, home.options().stream)) {
+  // A connection ends by itself, and its session with it.
+  if (kind_ != Kind::connection) held_.begin(home_.standings(), std::move(owner.who));
   if (kind_ == Kind::streamable) {
     home_.reactor().timers().arm(*this, used_ns_ + home_.session_timeout_ns());
   }
@@ -41,6 +44,7 @@ void McpSession::initialize(McpRevision revision, const McpCapabilities& client)
 
 std::optional<RpcError> McpSession::adopt(McpCall& call) {
   touch();
+  pass_to(call.who_);
   if (running_ >= home_.options().max_calls) {
     return RpcError{.code = rpc::kServerError, .message = "Too many requests of this session run."};
   }
@@ -75,6 +79,8 @@ void McpSession::cancel_calls() {
 
 void McpSession::close() {
   TimerWheel::disarm(*this);
+  held_.leave();
+  place_.reset();
   cancel_calls();
   // Of tasks, whose calls are not the session's any more.
   while (Asking* const asking = asking_.pop_front()) {
@@ -191,6 +197,20 @@ bool McpSession::subscribed(std::string_view uri) const {
 }
 
 // --- its end ---
+
+// Its requests end first, and say why.
+McpSession::Held::Held(McpSession& session) : Standing(kGraceNs), session_(session) {}
+
+void McpSession::Held::over(StandingEnd why) {
+  if (why == StandingEnd::revoked) session_.home_.end_session(session_);
+}
+
+bool McpSession::Held::covered() {
+  return who()->grants.allows_some(Action::tools) &&
+         std::ranges::all_of(session_.subscriptions_, [this](const std::string& uri) {
+           return session_.home_.allows(who().get(), uri);
+         });
+}
 
 void McpSession::touch() { used_ns_ = home_.reactor().now_ns(); }
 

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/client_places.h"
 #include "core/list.h"
 #include "core/timer_wheel.h"
 #include "protocol/mcp/mcp_call.h"
@@ -23,6 +24,13 @@ namespace ringcast {
 
 class McpEndpoint;
 
+// Whose a session is.
+struct McpOwner {
+  std::string principal;        // what belongs to one is not there for another; see principal_of()
+  PrincipalPtr who;             // null: everybody may do everything
+  ClientPlaces::Place place{};  // its client's; given back when the session ends
+};
+
 class McpSession : Timer {
  public:
   enum class Kind : std::uint8_t {
@@ -31,7 +39,7 @@ class McpSession : Timer {
     connection,    // WebSocket, standard input and output
   };
 
-  McpSession(McpEndpoint& home, Kind kind, std::string id, std::string principal);
+  McpSession(McpEndpoint& home, Kind kind, std::string id, McpOwner owner);
   McpSession(const McpSession&) = delete;
   McpSession& operator=(const McpSession&) = delete;
   ~McpSession();
@@ -70,11 +78,23 @@ class McpSession : Timer {
   void unsubscribe(std::string_view uri);
   bool subscribed(std::string_view uri) const;
 
+  // It goes on under what was brought with this request.
+  void pass_to(const PrincipalPtr& who) { held_.pass_to(who); }
   // It was used: the time after which it expires begins again.
   void touch();
 
  private:
   struct AskingHook : ListHook {};
+  // It ends with its owner's access, though not with a token: a client may bring a newer one.
+  class Held final : public Standing {
+   public:
+    explicit Held(McpSession& session);
+
+   private:
+    void over(StandingEnd why) override;
+    bool covered() override;
+    McpSession& session_;
+  };
   static void expire(Timer& timer);
   void prune_streams();
 
@@ -90,6 +110,8 @@ class McpSession : Timer {
   std::int64_t used_ns_;
   std::string id_;
   std::string principal_;
+  ClientPlaces::Place place_;
+  Held held_{*this};
   std::unique_ptr<McpStream> main_;
   std::vector<std::unique_ptr<McpStream>> streams_;
   List<McpCall, McpRunning> calls_;

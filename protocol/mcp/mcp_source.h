@@ -46,6 +46,9 @@ class McpSource {
   virtual bool has_prompt(std::string_view /*name*/) const { return false; }
   virtual bool has_resource(std::string_view /*uri*/) const { return false; }
 
+  // Whether they may read and follow this, if it is one of its own. Null: everybody may everything.
+  virtual bool allows(const Principal* /*who*/, std::string_view /*uri*/) const { return true; }
+
   // Suggestions for an argument of one of its own prompts.
   virtual std::vector<std::string> complete(const McpCompletionRequest& request) const;
   // Suggestions for a variable of one of its own templates; false if it has no such template.

@@ -26,6 +26,10 @@ namespace ringcast {
 // Error codes of JSON-RPC, and those MCP adds.
 namespace rpc {
 inline constexpr int kParseError = -32700;
+inline constexpr int kForbidden = -32003;  // what the client brings does not grant it
+// The key or token that asked for it does not hold any more, or does not grant it.
+inline constexpr int kAccessEnded = -32004;
+inline constexpr int kRateLimited = -32005;
 inline constexpr int kInvalidRequest = -32600;
 inline constexpr int kMethodNotFound = -32601;
 inline constexpr int kInvalidParams = -32602;
@@ -43,6 +47,7 @@ struct RpcError {
   int code = 0;
   std::string message;  // one sentence; never what only the server is to know
   std::string data{};   // JSON text; may be empty
+  std::string scope{};  // of kForbidden: what would have to be granted (RFC 6750 §3)
 };
 
 struct RpcMessage {

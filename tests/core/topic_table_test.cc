@@ -62,13 +62,15 @@ TEST(TopicTable, TheSameKeyIsStoredOnce) {
 }
 
 TEST(TopicTable, TopicLimit_mt_IsForAllHomesTogether) {
-  Cluster cluster({.cores = 2, .table = {.max_topics = 2}});
+  Cluster cluster({.cores = 2, .table = {.max_topics = 2, .max_awaited_topics = 1}});
   const std::string first = cluster.topic_at(0);
   cluster.publish(0, first, "x");
   cluster.publish(0, cluster.topic_at(1), "x");
   EXPECT_EQ(cluster.publish(0, cluster.topic_at(0, "more"), "x"), "topic_limit");
   EXPECT_EQ(cluster.publish(1, cluster.topic_at(1, "more"), "x"), "topic_limit");
   EXPECT_EQ(cluster.publish(1, first, "x"), "e-6");
+  // Who only waits for a topic takes no publisher's place, and there is a limit for that as well.
+  Client waiting = cluster.subscribe(0, to_topic("awaited"));
   TcpPair pair = tcp_pair();
   const auto joined = cluster.await<Result<void>>(0, [&](Shard& shard) {
     return shard.subscribe(Descriptor::ordinary(pair.server), to_topic("yet-another"));

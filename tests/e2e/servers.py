@@ -270,7 +270,8 @@ NGINX_UPGRADE = (
 
 def nginx(directory, backend, timeout_ms=None, keepalive=False, websocket=False):
     port = free_port()
-    location = f"proxy_read_timeout {timeout_ms}ms;" if timeout_ms else ""
+    location = "proxy_set_header Host $http_host;"  # else it is the name of the upstream
+    location += f" proxy_read_timeout {timeout_ms}ms;" if timeout_ms else ""
     if keepalive:
         location += ' proxy_http_version 1.1; proxy_set_header Connection "";'
     if websocket:

@@ -383,8 +383,9 @@ def test_control_tells_why_it_failed():
 
 
 CONNECTIONS = [
-    {"id": "w0-3-7", "transport": "websocket", "peer": "127.0.0.1", "name": "c\x1b",
-     "route": "stream", "seconds": 12, "topics": ["a", "b.*"], "paused": False},
+    {"id": "w0-3-7", "transport": "websocket", "peer": "127.0.0.1",
+     "name": "c\x1b", "principal": "key:a", "route": "stream",
+     "seconds": 12, "topics": ["a", "b.*"], "paused": False},
     {"id": "s0-1-2", "transport": "sse", "seconds": 7, "topics": [], "paused": True},
 ]  # fmt: skip
 
@@ -400,8 +401,8 @@ def test_admin_prints_tables_or_the_answer():
     lines = done.stdout.splitlines()
     assert lines[0].split()[:2] == ["ID", "TRANSPORT"]
     assert done.stderr == "ringcast: Only 2 of 3 connections are listed.\n"
-    assert lines[1].split() == ["s0-1-2", "sse", "-", "-", "-", "7", "yes", "-"]
-    assert lines[2].split()[3:] == ["c\\x1b", "stream", "12", "no", "a,b.*"]
+    assert lines[1].split() == ["s0-1-2", "sse", "-", "-", "-", "-", "7", "yes", "-"]
+    assert lines[2].split()[2:] == ["key:a", "127.0.0.1", "c\\x1b", "stream", "12", "no", "a,b.*"]
     assert whole["connections"] == CONNECTIONS
 
 

@@ -355,6 +355,78 @@ def test_what_cannot_be_reloaded_is_named(start):
     assert wire.request(server.port, "GET", "/health").status == 200
 
 
+# Another value of every setting for which doubling its default gives none.
+OTHER_VALUES = {
+    "hosts": "[example.org]",
+    "agent_check": "['127.0.0.1:0']",
+    "net.trusted_proxies": "[10.0.0.1]",
+    "net.forwarded": "off",
+    "cores": "[0]",
+    "limits.max_headers": 50,
+    "limits.log_memory_bytes": "1GiB",
+    "limits.receive_bytes_per_s": "1MiB",
+    "limits.send_bytes_per_s": "1MiB",
+    "limits.buffer_memory_bytes": "1GiB",
+    "limits.requests_per_minute_per_key": 1,
+    "limits.exempt": "[10.0.0.1]",
+    "history.on_lag": "close",
+    "topics": "[{match: a}]",
+    "mcp.mount": "/m",
+    "mcp.prompts": "[/nowhere]",
+    "mcp.documents": "[/nowhere]",
+    "auth.tokens": "[0123456789abcdef]",
+    "auth.admin_tokens": "[0123456789abcdef]",
+    "cors.origins": "['https://example.org']",
+    "drain.delay_ms": 1,
+    "handover.socket": "/nowhere/s",
+    "log.level": "debug",
+    "log.format": "text",
+    "ring.direct_descriptors": 1000,
+}
+
+
+def other_value(path, default):
+    """YAML that is not the default."""
+    if path in OTHER_VALUES:
+        return OTHER_VALUES[path]
+    if default in ("true", "false"):
+        return "false" if default == "true" else "true"
+    digits = default.rstrip("KMGiBmsh")
+    assert digits.isdigit() and digits != "0", f"OTHER_VALUES lacks {path}"
+    return str(2 * int(digits)) + default[len(digits) :]
+
+
+def test_sighup_says_of_every_setting_what_it_does(tmp_path):
+    table = subprocess.run(
+        [servers.binary(), "serve", "--list-settings"], capture_output=True, text=True, timeout=20
+    ).stdout.splitlines()[2:]
+    rows = [[cell.strip().strip("`") for cell in line.split(" | ")] for line in table]
+    settings = {row[0].strip("| `"): (row[2], row[-2]) for row in rows}
+    access = tmp_path / "access.yaml"
+    access.write_text("{}\n")
+    values = {"auth.access": str(access), "listen": "['127.0.0.1:0', '127.0.0.2:0']"}
+    lines, names = {}, {"applied": [], "needs restart": []}
+    for path, (default, effect) in settings.items():
+        section, _, key = path.rpartition(".")
+        value = values.get(path) or other_value(path, default)
+        lines.setdefault(section, []).append(f"{key}: {value}")
+        names[effect].append(path)
+    text = "\n".join(lines.pop(""))
+    for section, keys in lines.items():
+        text += f"\n{section}: {{{', '.join(keys)}}}"
+    path = tmp_path / "ringcast.yaml"
+    path.write_text("listen: ['127.0.0.1:0']\n")
+    server = servers.Process([servers.binary(), "serve", "--config", path], tmp_path / "log")
+    server.start(lambda: '"ready"' in server.log(), "ringcast")
+    try:
+        line = reload(server, text + "\n")
+        assert "error" not in line, line
+        assert line["applied"].split(",") == names["applied"]
+        assert line["needs_restart"].split(",") == names["needs restart"]
+    finally:
+        assert server.terminate() == 0, server.log()
+
+
 def test_missing_file_is_said_at_the_start_and_kept_out_on_reload(start, tmp_path):
     command = [servers.binary(), "serve", "--config", tmp_path / "none.yaml"]
     done = subprocess.run(

@@ -547,29 +547,23 @@ def figure(server, name):
     return float(next(line for line in text.splitlines() if line.startswith(name + " ")).split()[1])
 
 
-def test_memory_of_expired_sessions_comes_back(start):
-    server = start("cores: [0]\nmcp: {max_sessions: 100000, session_timeout_ms: 8s}\n")
+def test_memory_of_expired_sessions_is_used_again(start):
+    server = start("cores: [0]\nmcp: {max_sessions: 100000, session_timeout_ms: 5s}\n")
 
     def expired():
         return figure(server, "ringcast_mcp_sessions") == 0
 
     begin_sessions(server.port, 1000)
     wire.wait_for(expired, "sessions to expire")
-    before = anonymous_bytes(server)
-    begin_sessions(server.port, 20_000)  # in less time than they live
-    during = anonymous_bytes(server)
-    wire.wait_for(expired, "sessions to expire")
-    assert figure(server, "ringcast_mcp_sessions_expired_total") == 21_000
-    if during - before > 16 << 20:
-        pytest.skip("this build's allocator gives nothing back (sanitizers)")
-
-    def came_back():
-        figure(server, "ringcast_mcp_sessions")  # the allocator gives back while it works
-        return anonymous_bytes(server) - before < (during - before) * 0.8
-
-    wire.wait_for(came_back, "memory to come back", 30)
-    begin_sessions(server.port, 20_000)
-    assert anonymous_bytes(server) - before < (during - before) * 1.3
+    before, peaks = anonymous_bytes(server), []
+    for _ in range(3):
+        begin_sessions(server.port, 20_000)  # in less time than they live
+        peaks.append(anonymous_bytes(server) - before)
+        wire.wait_for(expired, "sessions to expire")
+    assert figure(server, "ringcast_mcp_sessions_expired_total") == 61_000
+    if peaks[0] > 16 << 20:
+        pytest.skip("this build's allocator keeps what is freed apart (sanitizers)")
+    assert max(peaks[1:]) < peaks[0] * 1.3, peaks
 
 
 def test_a_drain_ends_streams_and_waits(start, topic):

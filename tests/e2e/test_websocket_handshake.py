@@ -20,7 +20,7 @@ def change(name, *values):
     [
         handshake(),
         handshake(target="/any/path?with=query"),
-        handshake(target="http://ringcast.test/absolute"),
+        handshake(target="http://localhost/absolute"),
         change("Upgrade", "WEBSOCKET"),
         change("Upgrade", "h2c, websocket"),
         change("Connection", "keep-alive, Upgrade"),

@@ -541,9 +541,9 @@ def test_tokens(start):
     bearer = lambda value: [("Authorization", f"Bearer {value}")]
     answer = upgrade(server.port, "/ws")
     assert_error(answer, 401)
-    assert answer.get("WWW-Authenticate") == "Bearer"
-    assert_error(upgrade(server.port, "/ws?token=wrong"), 403)
-    assert_error(upgrade(server.port, "/ws", bearer("wrong")), 403)
+    assert answer.get("WWW-Authenticate") == 'Bearer realm="ringcast"'
+    assert_error(upgrade(server.port, "/ws?token=wrong"), 401)
+    assert_error(upgrade(server.port, "/ws", bearer("wrong")), 401)
     for target, headers in (
         (f"/ws?token={token}", ()),
         ("/ws", bearer(token)),

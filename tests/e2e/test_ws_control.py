@@ -12,7 +12,8 @@ from wire import assert_error, publish, subscribe
 from ws_client import Client
 
 FEATURES = ["sse-streaming", "websocket-streaming", "mcp", "stream-compression",
-            "real-time-analytics", "stream-monitoring"]
+            "real-time-analytics", "stream-monitoring", "stream-authentication",
+            "stream-rate-limiting"]
 
 
 class Worker(threading.Thread):

@@ -3,6 +3,7 @@
 import collections
 import json
 import socket
+import ssl
 import time
 import urllib.parse
 
@@ -18,6 +19,10 @@ def wait_for(condition, what, timeout_s=TIMEOUT_S, step_s=0.02):
             return value
         assert time.monotonic() < end, f"waited {timeout_s} s for {what}"
         time.sleep(step_s)
+
+
+class Tls(int):
+    """A port where TLS is spoken, with whatever certificate."""
 
 
 class Response:
@@ -42,15 +47,21 @@ class Response:
 
 
 class Connection:
-    """A TCP connection to 127.0.0.1:port with a buffer of what has been received."""
+    """A connection to 127.0.0.1:port, or to a Unix socket (a text), with a buffer of what came."""
 
     def __init__(self, port, timeout_s=TIMEOUT_S, receive_buffer=None):
-        self.socket = socket.socket()
+        on_network = isinstance(port, int)
+        self.socket = socket.socket(socket.AF_INET if on_network else socket.AF_UNIX)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout_s)
-        self.socket.connect(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.connect(("127.0.0.1", port) if on_network else port)
+        if on_network:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if isinstance(port, Tls):
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            self.socket = context.wrap_socket(self.socket)
         self.timeout_s = timeout_s
         self.buffer = b""
         self.chunked = False
@@ -150,7 +161,7 @@ def encode(method, target, headers=(), body=None, version="HTTP/1.1"):
     headers = list(headers.items() if isinstance(headers, dict) else headers)
     names = {name.lower() for name, _ in headers}
     if "host" not in names and version == "HTTP/1.1":
-        headers.insert(0, ("Host", "ringcast.test"))
+        headers.insert(0, ("Host", "localhost"))
     if isinstance(body, str):
         body = body.encode()
     if body is not None and not names & {"content-length", "transfer-encoding"}:

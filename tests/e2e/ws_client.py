@@ -14,7 +14,9 @@ DEFLATE = "permessage-deflate; client_max_window_bits"
 class Client(ws_wire.WebSocket):
     """After its handshake; the welcome is in `welcome`, a first position in `position`."""
 
-    def __init__(self, port, target="/ws", deflate=False, headers=(), receive_buffer=None):
+    def __init__(
+        self, port, target="/ws", deflate=False, headers=(), receive_buffer=None, before=b""
+    ):
         self.closed_with = None
         self.pings = 0
         self.fresh = []
@@ -22,7 +24,7 @@ class Client(ws_wire.WebSocket):
         fields = list(headers)
         if deflate:
             fields.append(("Sec-WebSocket-Extensions", DEFLATE))
-        self.send(ws_wire.handshake(fields, target))
+        self.send(before + ws_wire.handshake(fields, target))
         self.head = self.response_head()
         self.welcome = self.position = None
         if self.head.status != 101:

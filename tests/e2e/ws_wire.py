@@ -15,7 +15,7 @@ TAIL = b"\x00\x00\xff\xff"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 HANDSHAKE = (
-    ("Host", "ringcast.test"),
+    ("Host", "localhost"),
     ("Upgrade", "websocket"),
     ("Connection", "Upgrade"),
     ("Sec-WebSocket-Key", KEY),

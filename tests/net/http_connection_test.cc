@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <optional>
 #include <string>
 
 #include "net/http_server.h"
@@ -16,12 +18,19 @@ constexpr std::int64_t kMs = 1'000'000;
 class NoHandler final : public HttpHandler {
  public:
   Task<void> handle(HttpExchange& exchange) override {
+    ClientAddress::TextBuffer text;
+    client = exchange.client().text(text);
+    proto = exchange.forwarded_proto().value_or("-");
+    host = exchange.forwarded_host().value_or("-");
     exchange.respond_empty(204);
     co_return;
   }
-  void refused(int status) override { refused_status = status; }
+  void refused(const HttpExchange& exchange) override { refused_status = exchange.status(); }
+  void proxy_refused(ProxyRefusal reason, const ClientAddress&) override { refusal = reason; }
 
   int refused_status = 0;
+  std::optional<ProxyRefusal> refusal;
+  std::string client, proto, host;  // of the last request
 };
 
 class HttpConnectionTest : public testing::Test {
@@ -36,9 +45,8 @@ class HttpConnectionTest : public testing::Test {
     server_ = std::make_unique<HttpServer>(*reactor_, admission_, handler_, limits);
   }
 
-  void accept() {
-    Acceptor::Sink& sink = *server_;
-    sink.accepted(Descriptor::ordinary(9), SocketAddress{});
+  void accept(bool proxied = false) {
+    server_->accepted(Descriptor::ordinary(9), SocketAddress{}, proxied);
     turns();
   }
   void turns(int count = 5) {
@@ -51,6 +59,16 @@ class HttpConnectionTest : public testing::Test {
   void complete(OpCode code, std::int32_t result) {
     ASSERT_TRUE(driver_->complete(code, result));
     turns();
+  }
+  // In pieces, as large as the driver's buffer is.
+  void receive(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const std::span<char> buffer = driver_->buffer(0);
+      const std::size_t size = std::min(bytes.size(), buffer.size());
+      std::ranges::copy(bytes.substr(0, size), buffer.begin());
+      complete(OpCode::recv_provided, static_cast<std::int32_t>(size));
+      bytes.remove_prefix(size);
+    }
   }
   // The bytes of the send under way, which the peer then has.
   std::string take_sent() {
@@ -104,6 +122,55 @@ TEST_F(HttpConnectionTest, AnIdleOneWithinTheLimitHasItsOwnTime) {
   complete(OpCode::close, 0);
   EXPECT_EQ(reactor_->spawned(), 0U);
   EXPECT_EQ(admission_.open(), 0U);
+}
+
+constexpr std::string_view kRequest =
+    "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 2001:db8::7\r\nX-Forwarded-Proto: https\r\n"
+    "X-Forwarded-Host: app.example\r\n\r\n";
+
+TEST_F(HttpConnectionTest, AProxyHeaderHasAHeadsTime) {
+  accept(true);
+  receive("PROXY TCP4 192.0.2.43");
+  pass(499 * kMs);
+  EXPECT_FALSE(driver_->has(OpCode::cancel));
+  pass(2 * kMs);
+  ASSERT_TRUE(driver_->complete(OpCode::cancel, 0));
+  complete(OpCode::recv_provided, -ECANCELED);
+  EXPECT_TRUE(take_sent().empty());
+  EXPECT_EQ(handler_.refusal, ProxyRefusal::timeout);
+  complete(OpCode::close, 0);
+  EXPECT_EQ(reactor_->spawned(), 0U);
+}
+
+TEST_F(HttpConnectionTest, WhoeverTheProxyHeaderNamesIsTheClient) {
+  accept(true);
+  receive("PROXY TCP4 192.0.2.43 198.51.100.1 56324 443\r\n");
+  receive(kRequest);
+  EXPECT_TRUE(take_sent().starts_with("HTTP/1.1 204 "));
+  // Who is no trusted proxy is not believed anything.
+  EXPECT_EQ(handler_.client, "192.0.2.43");
+  EXPECT_EQ(handler_.proto, "-");
+  EXPECT_EQ(handler_.host, "-");
+  server_->drain();
+  turns();
+  ASSERT_TRUE(driver_->complete(OpCode::cancel, 0));
+  complete(OpCode::recv_provided, -ECANCELED);
+  complete(OpCode::close, 0);
+}
+
+TEST_F(HttpConnectionTest, ATrustedProxyNamesTheClientOfEachRequest) {
+  accept();
+  receive(kRequest);
+  EXPECT_TRUE(take_sent().starts_with("HTTP/1.1 204 "));
+  EXPECT_EQ(handler_.client, "2001:db8::7");
+  EXPECT_EQ(handler_.proto, "https");
+  EXPECT_EQ(handler_.host, "app.example");
+  receive("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(handler_.client, "unix:");
+  EXPECT_EQ(handler_.proto, "-");
+  EXPECT_EQ(handler_.host, "-");
+  EXPECT_TRUE(take_sent().starts_with("HTTP/1.1 204 "));
+  end();
 }
 
 }  // namespace

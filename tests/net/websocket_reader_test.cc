@@ -236,5 +236,31 @@ TEST(WebSocketReader, ABombIsTooBig) {
   }
 }
 
+TEST(WebSocketReader, WhatAllHoldTogetherIsBounded) {
+  const std::string text = frame(WsOpcode::text, std::string(600 << 10, 'h'));
+  const std::size_t before = Buffer::held_bytes();
+  Buffer::set_most_held(before + (1 << 20));
+  {
+    std::string half = text.substr(0, text.size() - 1);
+    WebSocketReader waiting(WsRole::server);
+    Log log;
+    waiting.feed(half);
+    take(waiting, log);
+    EXPECT_FALSE(waiting.failed());
+    EXPECT_EQ(read(text, 4096), Log{"failed:1013"});
+    EXPECT_EQ(read(frame(WsOpcode::text, "small"), 1), Log{"text:small"});
+    for (const bool keep : {true, false}) {
+      Compressor compressor;
+      Inflater inflater(keep);
+      const std::string packed = compressor.compress(std::string(600 << 10, 'b'));
+      EXPECT_EQ(read(frame(WsOpcode::text, packed, true, true), 4096, &inflater),
+                Log{"failed:1013"});
+    }
+  }
+  EXPECT_EQ(Buffer::held_bytes(), before);
+  EXPECT_EQ(read(text, 4096), Log{"text:" + std::string(600 << 10, 'h')});
+  Buffer::set_most_held(0);
+}
+
 }  // namespace
 }  // namespace ringcast

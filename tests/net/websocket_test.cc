@@ -106,8 +106,7 @@ class WebSocketTest : public testing::Test, public HttpHandler {
     return bytes;
   }
   void open() {
-    Acceptor::Sink& sink = *server_;
-    sink.accepted(Descriptor::ordinary(9), SocketAddress{});
+    server_->accepted(Descriptor::ordinary(9), SocketAddress{}, false);
     turns();
     give(
         "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"

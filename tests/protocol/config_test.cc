@@ -54,10 +54,7 @@ TEST_F(ConfigTest, EveryKeyAcceptsItsOwnDefault) {
 }
 
 TEST_F(ConfigTest, TheSampleShowsEveryKeyWithItsDefault) {
-  // The test runs somewhere below the build folder; its source knows where the tree is.
-  const std::string source = __FILE__;
-  const std::string root = source.substr(0, source.rfind("tests/protocol/"));
-  const auto loaded = load_config({.file = root + "tools/ringcast.sample.yaml"});
+  const auto loaded = load_config({.file = RINGCAST_SAMPLE});
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_EQ(loaded->config, Config{});
   EXPECT_EQ(std::ranges::count(loaded->origins, "default"), 0);

@@ -108,14 +108,14 @@ class ServiceTest : public testing::Test {
   }
   Answer request(std::string_view method, std::string_view target,
                  std::string_view headers = {}) const {
-    return exchange(fmt::format("{} {} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{}\r\n", method,
-                                target, headers));
+    return exchange(fmt::format("{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{}\r\n",
+                                method, target, headers));
   }
   Answer get(std::string_view target) const { return request("GET", target); }
   Answer post(std::string_view target, std::string_view body) const {
     return exchange(fmt::format(
-        "POST {} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{}", target,
-        body.size(), body));
+        "POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{}",
+        target, body.size(), body));
   }
 
   std::unique_ptr<ServerState> state_;
@@ -222,9 +222,9 @@ TEST_F(ServiceTest, OptionsNameMethodsAndAnswerPreflights) {
   EXPECT_EQ(request("OPTIONS", "/api/events/t").header("Allow"), kWriteMethods);
   const Answer preflight =
       request("OPTIONS", "/api/events/t",
-              "Origin: https://app.example\r\nAccess-Control-Request-Method: POST\r\n");
+              "Origin: http://localhost:3000\r\nAccess-Control-Request-Method: POST\r\n");
   EXPECT_EQ(preflight.status, 204);
-  EXPECT_EQ(preflight.header("Access-Control-Allow-Origin"), "*");
+  EXPECT_EQ(preflight.header("Access-Control-Allow-Origin"), "http://localhost:3000");
   EXPECT_EQ(preflight.header("Access-Control-Allow-Methods"), kWriteMethods);
   EXPECT_NE(preflight.header("Access-Control-Allow-Headers").find("Last-Event-ID"),
             std::string::npos);
@@ -238,8 +238,8 @@ TEST_F(ServiceTest, OnlyAllowedOriginsRead) {
   EXPECT_EQ(mine.header("Access-Control-Allow-Origin"), "https://app.example");
   EXPECT_EQ(mine.header("Vary"), "Origin");
   const Answer other = request("GET", "/nothing", "Origin: https://else.example\r\n");
+  EXPECT_EQ(other.status, 403);
   EXPECT_EQ(other.header("Access-Control-Allow-Origin"), "");
-  EXPECT_EQ(other.header("Vary"), "Origin");
   EXPECT_EQ(get("/health").header("Vary"), "");
 }
 
@@ -330,7 +330,8 @@ TEST_F(ServiceTest, StreamsOfTheirOwnNamesFollowTheirTopics) {
     ASSERT_EQ(post("/api/events/" + topic, "kept").status, 200) << topic;
     Client client = connect();
     const char mark = path.find('?') == std::string::npos ? '?' : '&';
-    client.send(fmt::format("GET {}{}from=earliest HTTP/1.1\r\nHost: a\r\n\r\n", path, mark));
+    client.send(
+        fmt::format("GET {}{}from=earliest HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", path, mark));
     const std::string head = read_head(client);
     EXPECT_TRUE(head.starts_with("HTTP/1.1 200 OK\r\n")) << head;
     EXPECT_NE(head.find("\r\nContent-Type: text/event-stream\r\n"), std::string::npos) << head;
@@ -397,8 +398,8 @@ TEST_F(ServiceTest, ADrainingServerTakesNoEvents) {
   EXPECT_EQ(get("/health").status, 200);
   for (const char* path : {"/api/events/t", "/api/events", "/api/events/t?stream=lines"}) {
     // Closed without being asked to.
-    const Answer answer =
-        exchange(fmt::format("POST {} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", path));
+    const Answer answer = exchange(
+        fmt::format("POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n\r\nx", path));
     EXPECT_EQ(answer.status, 503) << path;
     EXPECT_EQ(answer.error(), "draining") << answer.body;
     EXPECT_EQ(answer.header("Connection"), "close");

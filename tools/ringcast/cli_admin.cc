@@ -54,9 +54,15 @@ std::string command_of(const AdminArguments& arguments) {
 
 // The answer for people.
 Result<std::string> describe(const AdminArguments& arguments, std::string_view answer) {
-  static constexpr Column kConnections[] = {
-      {"ID", "id"},       {"TRANSPORT", "transport"},   {"PEER", "peer"},     {"NAME", "name"},
-      {"ROUTE", "route"}, {"SECONDS", "seconds", true}, {"PAUSED", "paused"}, {"TOPICS", "topics"}};
+  static constexpr Column kConnections[] = {{"ID", "id"},
+                                            {"TRANSPORT", "transport"},
+                                            {"PRINCIPAL", "principal"},
+                                            {"PEER", "peer"},
+                                            {"NAME", "name"},
+                                            {"ROUTE", "route"},
+                                            {"SECONDS", "seconds", true},
+                                            {"PAUSED", "paused"},
+                                            {"TOPICS", "topics"}};
   static constexpr Column kSessions[] = {
       {"SESSION", "session"}, {"CALLERS", "callers", true}, {"WAITING", "waiting", true}};
   if (arguments.action == "topics") return topics_table(answer);
@@ -112,6 +118,8 @@ std::string usage_problem(const AdminArguments& arguments) {
 }
 
 }  // namespace
+
+std::span<const std::string> admin_actions() { return kActions; }
 
 void add_admin_command(CLI::App& app, int& exit_code) {
   CLI::App* command =

@@ -100,6 +100,8 @@ int run_control(const ControlArguments& arguments) {
 
 }  // namespace
 
+std::span<const std::string> control_actions() { return kActions; }
+
 void add_control_command(CLI::App& app, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("control", "Tell a session's worker to do something; print its answer.");

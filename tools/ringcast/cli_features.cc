@@ -78,6 +78,8 @@ std::string usage_problem(const FeaturesArguments& arguments) {
 
 }  // namespace
 
+std::span<const std::string> features_actions() { return kActions; }
+
 void add_features_command(CLI::App& app, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("features", "List a running server's features, or switch one on or off.");

@@ -11,6 +11,7 @@
 
 #include "tools/ringcast/cli_client.h"
 #include "tools/ringcast/cli_commands.h"
+#include "tools/ringcast/cli_manual.h"
 #include "tools/ringcast/cli_suggestion.h"
 #include "tools/ringcast/serve.h"
 #include "tools/ringcast/version.h"
@@ -82,6 +83,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(kExamples);
   int exit_code = kExitOk;
+  const Manual manual = ringcast_manual();
   try {
     add_serve_command(app, exit_code);
     add_mcp_command(app, exit_code);
@@ -92,6 +94,9 @@ int main(int argc, char** argv) {
     add_worker_command(app, exit_code);
     add_admin_command(app, exit_code);
     add_features_command(app, exit_code);
+    add_access_command(app, exit_code);
+    add_manual_commands(app, manual, exit_code);
+    if (auto answered = answer_completion(app, manual.hints, argc, argv)) return *answered;
     if (argc < 2) {
       fmt::print(stderr, "{}", app.help());
       return kExitUsage;

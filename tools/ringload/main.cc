@@ -6,6 +6,7 @@
 #include <fstream>
 #include <string>
 
+#include "tools/manual/commands.h"
 #include "tools/ringload/machine.h"
 #include "tools/ringload/mcp_arguments.h"
 #include "tools/ringload/options.h"
@@ -80,6 +81,24 @@ Every subscriber checks that it gets each event of its topic once and in each pu
 Exit status: 0 measured, 1 could not measure, 2 wrong usage, 3 (with --strict) something was lost,
 doubled or out of order.
 )";
+
+constexpr const char* kDescription =
+    "Opens subscribers and publishers on a server, any server, and says what it delivers, how "
+    "fast, "
+    "and at what cost. Every subscriber checks loss, duplicates and order; latency counts from the "
+    "intended send time.";
+
+Manual ringload_manual() {
+  Manual manual;
+  manual.page.version = RINGCAST_VERSION;
+  manual.page.description = kDescription;
+  manual.page.see_also = {"ringcast(1)"};
+  for (const std::string command : {"sse ", "ws ", "mcp "}) {
+    manual.hints.files.push_back(command + "--json");
+    manual.hints.files.push_back(command + "--target");
+  }
+  return manual;
+}
 
 struct Arguments {
   Arguments() { options.window = 0; }  // not given
@@ -276,8 +295,13 @@ int main(int argc, char** argv) {
   add_time_options(*mcp, mcp_options);
   add_report_options(*mcp, mcp_options);
   mcp->footer(kMcpExamples);
+  const Manual manual = ringload_manual();
+  int printed = -1;  // by the commands of the manual
+  add_manual_commands(app, manual, printed);
+  if (auto answered = answer_completion(app, manual.hints, argc, argv)) return *answered;
   try {
     app.parse(argc, argv);
+    if (printed >= 0) return printed;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }

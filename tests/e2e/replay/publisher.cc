@@ -65,7 +65,7 @@ void Publisher::compose(std::uint32_t events) {
   }
   left_ -= events;
   request_ = fmt::format(
-      "POST /api/events HTTP/1.1\r\nHost: replay.test\r\nContent-Type: application/x-ndjson\r\n"
+      "POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
       "Content-Length: {}\r\n\r\n{}",
       body.size(), body);
 }

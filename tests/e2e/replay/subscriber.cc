@@ -97,7 +97,7 @@ std::string Subscriber::request() {
       if (how == 1) path += "&lastEventId=" + first_resumed_id_;  // old: the header counts
     }
   }
-  return fmt::format("GET {} HTTP/1.1\r\nHost: replay.test\r\n{}\r\n", path, header);
+  return fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\n{}\r\n", path, header);
 }
 
 void Subscriber::connect(std::int64_t now_ms) {

@@ -1,0 +1,208 @@
+#!/usr/bin/python3
+"""What attacks cost those who are served meanwhile: p99 with and without each, and their ratio.
+
+The server runs on one core; the load (ringload: events at a fixed rate, latency from the intended
+send time; each publish is a request) on the other, and there, with the lowest priority, the
+attacker. Each round measures every attack right after a run without one, each on a freshly started
+server, so that a machine that gets busy does so for both. Figures are medians over the rounds.
+"""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from attackers import ATTACKS
+from compare_lib import machine
+from compare_lib.children import Children, memory, wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = "/usr/bin/python3"
+MOST_RATIO = 1.2
+FIGURES = {"latency_us": "deliveries", "publish_us": "requests"}
+CONFIG = """
+metrics: {{interval_ms: 0}}
+net: {{trusted_proxies: [127.0.0.1]}}
+limits: {{exempt: [127.0.0.1], max_connections_per_client: 200, max_streams_per_client: 300,
+  header_timeout_ms: 2s, send_timeout_ms: 2s}}
+auth: {{access: {access}}}
+log: {{level: warn}}
+"""
+ACCESS = """
+anonymous: {{publish: ['*'], subscribe: ['*']}}
+jwt: {{jwks: {keys}, audience: a, algorithms: [HS256]}}
+"""
+SECRET = {"kty": "oct", "k": "c2VjcmV0IG9mIHRoaXJ0eS10d28gYnl0ZXMsIHllcywgeWVz", "kid": "k"}
+
+
+class Failure(Exception):
+    pass
+
+
+def parse():
+    listed = "\n".join(f"  {name:<13} {each.__doc__}" for name, each in ATTACKS.items())
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"attacks:\n{listed}",
+    )
+    add = parser.add_argument
+    add("--attacks", nargs="+", choices=list(ATTACKS), default=list(ATTACKS), metavar="NAME")
+    add("--rounds", type=int, default=5, metavar="N")
+    add("--seconds", type=float, default=4, metavar="S", help="measured length of a run")
+    add("--warmup", type=float, default=1, metavar="S", help="load and attack before measuring")
+    add("--subscribers", type=int, default=100, metavar="N")
+    add("--rate", type=float, default=200, metavar="N", help="events a second")
+    add("--pace", type=float, default=1, metavar="N", help="the attacks' pace, as a factor")
+    add("--server-core", type=int, default=0, metavar="N")
+    add("--client-core", type=int, default=1, metavar="N")
+    add("--ringcast", type=Path, default=ROOT / "build/release/bin/ringcast", metavar="FILE")
+    add("--ringload", type=Path, default=ROOT / "build/release/bin/ringload", metavar="FILE")
+    add("--json", type=Path, metavar="FILE", help="all figures of all runs")
+    add("--check", action="store_true", help=f"exit with 1 if a ratio is above {MOST_RATIO}")
+    return parser.parse_args()
+
+
+class Run:
+    """One measurement: a fresh server, a load, and perhaps an attack beside it."""
+
+    def __init__(self, options, children, folder):
+        self.options, self.children, self.folder = options, children, folder
+        self.log = (folder / "children.log").open("ab")
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+
+    def start_server(self):
+        options, folder = self.options, self.folder
+        keys, access = folder / "keys.json", folder / "access.yaml"
+        keys.write_text(json.dumps({"keys": [SECRET]}))
+        access.write_text(ACCESS.format(keys=keys))
+        config = folder / "ringcast.yaml"
+        config.write_text(CONFIG.format(access=access))
+        core = options.server_core
+        command = [options.ringcast, "serve", "--config", config, "--cores", core]
+        command += ["--listen", f"127.0.0.1:{self.port}"]
+        server = self.children.start(command, {core}, self.log)
+
+        def ready():
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return True
+            except OSError:
+                return False
+
+        if not wait_until(ready, 10):
+            raise Failure("the server does not listen")
+        return server
+
+    def start_attack(self, name):
+        options = self.options
+        command = [PYTHON, ROOT / "bench/attackers.py", name, self.port, "--pace", options.pace]
+        attacker = self.children.start(command, {options.client_core}, self.log)
+        # Whoever is of use comes first, at once.
+        os.sched_setscheduler(attacker.pid, os.SCHED_IDLE, os.sched_param(0))
+        return attacker
+
+    def load(self):
+        options, result = self.options, self.folder / "ringload.json"
+        result.unlink(missing_ok=True)
+        command = [options.ringload, "sse", "--url", f"http://127.0.0.1:{self.port}"]
+        command += ["--subscribers", options.subscribers, "--rate", options.rate]
+        command += ["--warmup", options.warmup, "--time", options.seconds]
+        command += ["--cpu", options.client_core, "--json", result, "--quiet"]
+        limit_s = options.seconds + options.warmup + 30
+        status = self.children.run(command, {options.client_core}, self.log, limit_s)
+        if status != 0 or not result.exists():
+            raise Failure(f"ringload ended with {status}")
+        return json.loads(result.read_text())
+
+    def measure(self, attack):
+        server, attacker = self.start_server(), None
+        before = memory([server.pid])["anon_bytes"]
+        try:
+            attacker = self.start_attack(attack) if attack else None
+            figures = self.load()
+            grown = memory([server.pid])["anon_bytes"] - before
+            if server.poll() is not None or (attacker and attacker.poll() is not None):
+                raise Failure("the server or the attacker ended during the run")
+        finally:
+            for child in filter(None, (attacker, server)):
+                self.children.stop(child, patience_s=2)
+        lost = figures["lost"] + figures["duplicates"] + figures["errors"]["calls_failed"]
+        out = {each: figures[each]["p99"] for each in FIGURES}
+        return {**out, "grown": grown, "lost": lost, "bound": figures["client"]["bound"]}
+
+
+def one_round(options, children, number, results):
+    for attack in options.attacks:
+        for what in (None, attack):
+            with tempfile.TemporaryDirectory(prefix="attack") as folder:
+                run = Run(options, children, Path(folder))
+                try:
+                    with machine.Disturbance() as disturbance:
+                        sample = run.measure(what)
+                    sample["disturbed"] = disturbance.share
+                    results[attack]["attack" if what else "quiet"].append(sample)
+                except Failure as failure:
+                    print(f"round {number}, {what or 'quiet'}: {failure}", file=sys.stderr)
+                finally:
+                    run.log.close()
+
+
+def middle(samples, name):
+    return statistics.median(sample[name] for sample in samples) if samples else float("nan")
+
+
+def report(results):
+    """The table; the ratios that are too large."""
+    print(f"{'attack':<14}", end="")
+    for name in FIGURES.values():
+        print(f"{name + ' p99, ms':>24}{'ratio':>8}", end="")
+    print(f"{'memory':>10}{'lost':>6}{'others':>8}")
+    above = []
+    for attack, runs in results.items():
+        print(f"{attack:<14}", end="")
+        for key, name in FIGURES.items():
+            quiet, with_it = (middle(runs[kind], key) / 1000 for kind in ("quiet", "attack"))
+            ratio = with_it / quiet
+            print(f"{quiet:>14.2f} →{with_it:>8.2f}{ratio:>8.2f}", end="")
+            if not ratio <= MOST_RATIO:
+                above.append(f"{attack}: {name} {ratio:.2f}")
+        grown, lost = middle(runs["attack"], "grown") / 2**20, middle(runs["attack"], "lost")
+        others = middle(runs["quiet"] + runs["attack"], "disturbed")
+        print(f"{grown:>6.1f} MiB{lost:>6.0f}{others:>8.0%}")
+        if any(sample["bound"] for sample in runs["attack"]):
+            print("  the load itself had no time left: these figures are the client's")
+    return above
+
+
+def main():
+    options = parse()
+    for program in (options.ringcast, options.ringload):
+        if not program.exists():
+            sys.exit(f"attack_bench: {program} is not built")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    print(machine.describe(machine.facts()))
+    results = {attack: {"quiet": [], "attack": []} for attack in options.attacks}
+    begin = time.monotonic()
+    with Children() as children:
+        for number in range(1, options.rounds + 1):
+            one_round(options, children, number, results)
+            took = time.monotonic() - begin
+            print(f"round {number} of {options.rounds}: {took:.0f} s", file=sys.stderr)
+    above = report(results)
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1))
+    if above:
+        print(f"above {MOST_RATIO}: {'; '.join(above)}")
+    sys.exit(1 if above and options.check else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Every limit stands in the documents for users, and is reached by a test."""
+
+import pathlib
+import re
+import subprocess
+
+import mcp_wire
+import servers
+import wire
+from test_mcp_server import OnPort
+
+HERE = pathlib.Path(__file__).parent
+DOCUMENTS = [HERE.parents[1] / "protocol" / name for name in ("LIMITS.md", "MCP.md")]
+# It varies every setting alike, whatever that does.
+NOT_COUNTED = ("test_drain.py",)
+LIMIT = re.compile(r"limits\..*|(mcp|ws|rooms|control)\..*(max_|_bytes|_ms).*")
+
+
+def limits():
+    table = subprocess.run(
+        [servers.binary(), "serve", "--list-settings"], capture_output=True, text=True, timeout=20
+    ).stdout
+    names = re.findall(r"^\| `([a-z_.]+)`", table, re.MULTILINE)
+    return [name for name in names if LIMIT.fullmatch(name)]
+
+
+def test_every_limit_is_documented():
+    text = "".join(path.read_text() for path in DOCUMENTS)
+    assert len(limits()) > 40
+    missing = [name for name in limits() if name.split(".")[1] not in text]
+    assert not missing
+
+
+def test_every_limit_is_reached_by_a_test():
+    tests = [*HERE.glob("test_*.py"), *(HERE.parent / "security").glob("test_*.py")]
+    text = "".join(path.read_text() for path in tests if path.name not in NOT_COUNTED)
+    # The examples name theirs as options, with dashes.
+    names = set(re.findall(r"[a-z][a-z_]*[a-z]", text.replace("-", "_")))
+    missing = [name for name in limits() if name.split(".")[1] not in names]
+    assert not missing
+
+
+def test_what_is_older_than_the_replay_cannot_be_resumed(start, topic):
+    server = start("cores: [0]\nmcp: {replay_bytes: 1KiB}\n")
+    session = mcp_wire.Session(OnPort(server.port))
+    session.ask("resources/subscribe", {"uri": f"events://{topic}"})
+    with session.get() as stream:
+        ids = []
+        for number in range(20):
+            wire.publish(server.port, topic, str(number))
+            assert stream.message()["method"] == "notifications/resources/updated"
+            ids.append(stream.last_id)
+    with session.get(last_id=ids[-2]) as stream:
+        assert stream.message()["method"] == "notifications/resources/updated"
+        assert stream.last_id == ids[-1]
+    refused = session.get(last_id=ids[0])
+    assert refused.status == 400

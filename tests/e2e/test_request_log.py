@@ -1,0 +1,123 @@
+"""What the log says of requests: who and which, a flood of them counted, never a secret."""
+
+import json
+import re
+
+import pytest
+
+import wire
+import ws_wire
+
+SECRET = "s3cret-of-at-least-sixteen"
+
+
+def lines_of(server):
+    with open(server.log_path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file if line.startswith("{")]
+
+
+def refused(server, count=1):
+    def there():
+        lines = [line for line in lines_of(server) if line["msg"] == "request refused"]
+        return lines if len(lines) >= count else None
+
+    return wire.wait_for(there, "the lines of the log")
+
+
+def test_a_refusal_can_be_found_by_its_id(start):
+    server = start()
+    answer = wire.request(server.port, "GET", "/nothing", {"X-Forwarded-For": "192.0.2.7"})
+    line = refused(server)[0]
+    assert re.fullmatch("[0-9a-f]{16}", answer.get("X-Request-Id"))
+    assert line["request_id"] == answer.get("X-Request-Id")
+    assert (line["client_ip"], line["method"], line["path"]) == ("192.0.2.7", "GET", "/nothing")
+    assert (line["status"], line["level"]) == (404, "info")
+    again = wire.request(server.port, "GET", "/nothing")
+    assert again.get("X-Request-Id") != answer.get("X-Request-Id")
+
+
+def test_what_cannot_be_read_has_an_id_too(start):
+    server = start()
+    with wire.Connection(server.port) as connection:
+        connection.send(b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n")
+        answer = connection.response()
+    assert answer.status == 400
+    assert refused(server)[0]["request_id"] == answer.get("X-Request-Id")
+
+
+@pytest.mark.parametrize(
+    "brought, taken",
+    [
+        ("4f1c-a.b_C", True),
+        ("x" * 64, True),
+        ("x" * 65, False),
+        ("a b", False),
+        ('a","level":"error', False),
+        ("é", False),
+        ("", False),
+    ],
+)
+def test_ids_that_are_brought(server, brought, taken):
+    headers = {"X-Request-Id": brought}
+    for path, status in (("/health", 200), ("/nothing", 404)):
+        answer = wire.request(server.port, "GET", path, headers)
+        assert answer.status == status
+        assert (answer.get("X-Request-Id") == brought) == taken
+        assert re.fullmatch(r"[\w.-]{1,64}", answer.get("X-Request-Id"))
+
+
+def test_good_answers_have_one_only_if_it_was_brought(server):
+    assert wire.request(server.port, "GET", "/health").get("X-Request-Id") is None
+
+
+def test_a_flood_is_counted(start):
+    server = start()
+    with wire.Connection(server.port) as connection:
+        for _ in range(500):
+            assert connection.request("GET", "/nothing").status == 404
+    wire.wait_for(lambda: any("suppressed" in line for line in lines_of(server)), "the count")
+    server.stop()
+    lines = lines_of(server)
+    written = [line for line in lines if line["msg"] == "request refused"]
+    assert len(written) < 150
+    counted = sum(line.get("suppressed", 0) for line in lines)
+    assert counted + sum("suppressed" not in line for line in written) == 500
+
+
+def test_no_secret_is_ever_written(start):
+    server = start(f"auth: {{tokens: [another-{SECRET}]}}\nlog: {{level: debug}}\n")
+    port = server.port
+    for headers in (
+        {"Authorization": f"Bearer {SECRET}"},
+        {"Authorization": f"bearer   {SECRET}"},
+        {"X-API-Key": SECRET},
+        {"Cookie": f"ringcast_token={SECRET}; other={SECRET}"},
+        {"X-Request-Id": f"Bearer {SECRET}"},
+        {"Referer": f"https://a.example/?token={SECRET}"},
+    ):
+        wire.request(port, "GET", "/events?topic=a", headers)
+        wire.request(port, "GET", "/api/topics", headers)
+    for path in ("/events?topic=a&token=", "/api/topics?token=", "/x?a=b&token=", "/mcp?token="):
+        for token in (SECRET, f"another-{SECRET}"):
+            with wire.Connection(port) as connection:
+                connection.send(wire.encode("GET", path + token))
+                connection.response_head()
+    with wire.Connection(port) as connection:
+        connection.send(wire.encode("GET", f"/ws?token={SECRET}", ws_wire.HANDSHAKE))
+        assert connection.response_head().status == 401
+    with wire.Connection(port) as connection:
+        connection.send(f"GET /?token={SECRET} HTTP/1.1\r\nHost: a b\r\n\r\n".encode())
+        assert connection.response_head().status == 400
+    server.stop()
+    text = open(server.log_path, encoding="utf-8").read()
+    assert '"/api/topics"' in text and SECRET not in text
+
+
+def test_lines_cannot_be_forged(start):
+    server = start()
+    for path in ("/a%0d%0a{}", "/a%0A%22%7D", "/%00%1b[31m"):
+        assert wire.request(server.port, "GET", path).status in (400, 404)
+    assert len(refused(server, 3)) == 3
+    with open(server.log_path, "rb") as file:
+        for line in file.read().splitlines():
+            assert json.loads(line)["msg"] and b"\x1b" not in line
