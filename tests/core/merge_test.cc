@@ -244,11 +244,17 @@ TEST(Merge, LaggingInOneTopicIsToldForThatTopic) {
   EXPECT_FALSE(gap.empty());
   EXPECT_EQ(calm, (std::vector<std::string>{"c1", "c2"}));
   EXPECT_EQ(last_loud, 602U);
-  // Whoever breaks off right behind the gap is not told of it again.
+  // Whoever breaks off right behind the gap is not told of it again: only of what went since, where
+  // the socket took enough for the gap to come before the last event.
   client.close();
   Client again = cluster.subscribe(0, after(to_topics({"loud", "calm"}), gap));
   expect_head(again);
-  EXPECT_EQ(read_parsed(again).topic, "loud");
+  Block next = read_parsed(again);
+  if (next.event == "gap") {
+    EXPECT_NE(next.id, gap);
+    next = read_parsed(again);
+  }
+  EXPECT_EQ(next.topic, "loud");
 }
 
 // A table in which `short.*` keeps events for a millisecond.
