@@ -44,7 +44,7 @@ void HeadWriter::line(std::string_view name, std::string_view value) {
 }
 
 void HeadWriter::header(std::string_view name, std::string_view value) {
-  if (!chars::is_token(name) || !chars::all(value, chars::kFieldText) ||
+  if (!chars::is_token(name) || chars::field_text_length(value) != value.size() ||
       chars::iequals(name, "content-length") || chars::iequals(name, "transfer-encoding")) {
     failed_ = true;
     return;

@@ -41,6 +41,7 @@ void Authenticator::configure(const Config::Auth& config, std::shared_ptr<const 
   // What was proved by other rules, or by a key that is gone, is to be proved anew.
   for (auto& [hash, who] : kept_) who = verifier_ ? renew(who) : nullptr;
   std::erase_if(kept_, [](const auto& one) { return one.second == nullptr; });
+  recent_.clear();
 }
 
 void Authenticator::configure_access() {
@@ -98,10 +99,14 @@ Result<PrincipalPtr> Authenticator::identify_key(std::string_view key) {
 Result<PrincipalPtr> Authenticator::identify(std::string_view credential, std::int64_t now_ms,
                                              bool may_verify) {
   if (credential.size() > kMostTokenBytes) return fail("bad_token", "The token is too long.");
+  if (PrincipalPtr recent = recent_.find(credential, now_ms)) return recent;
   const Sha256 hash = sha256(credential);
   if (const PrincipalPtr* const found = find_key(hash)) return *found;
   if (const auto known = kept_.find(hash); known != kept_.end()) {
-    if (known->second->expires_ms > now_ms) return known->second;
+    if (known->second->expires_ms > now_ms) {
+      recent_.add(credential, known->second);
+      return known->second;
+    }
     kept_.erase(known);
   }
   const bool tokens = access_ != nullptr && access_->policy.jwt;

@@ -1,8 +1,8 @@
 // Who somebody is: a core's answer, from what a request brings.
 //
 // What was proved once is kept by its hash until it expires, or its key goes, so that a token costs
-// its signature once and a hash with each further request. One core only; the snapshot of the
-// access file and the key set is shared and immutable.
+// its signature once, then a hash, and a comparison with each further request. One core only; the
+// snapshot of the access file and the key set is shared and immutable.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 #include "protocol/auth/jwt_verifier.h"
 #include "protocol/auth/principal.h"
 #include "protocol/auth/proved_tokens.h"
+#include "protocol/auth/recent_tokens.h"
 #include "protocol/config.h"
 
 namespace ringcast {
@@ -70,6 +71,7 @@ class Authenticator {
   std::shared_ptr<const Access> access_;
   std::optional<JwtVerifier> verifier_;
   std::unordered_map<Sha256, PrincipalPtr, HashOfHash> kept_;
+  RecentTokens recent_;  // of those kept
   ProvedTokens* shared_;
 };
 
