@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 from .children import wait_until
-from .scenarios import SAFE, SLOW, SSE
+from .scenarios import SLOW, SSE
 from .servers import PYTHON, Failure, Server
 
 GRACE_S = 45
@@ -84,15 +84,10 @@ class Bench:
     def measure(self, scenario, subject):
         if subject == "floor":
             return self.floor(scenario)
-        name = subject.removesuffix(SLOW).removesuffix(SSE).removesuffix(SAFE)
+        name = subject.removesuffix(SLOW).removesuffix(SSE)
         transport = "sse" if subject.endswith(SSE) else scenario.transport
         with Server(
-            name,
-            set(scenario.cores),
-            self.children,
-            self.options,
-            scenario.descriptors,
-            subject.endswith(SAFE),
+            name, set(scenario.cores), self.children, self.options, scenario.descriptors
         ) as server:
             if scenario.idle:
                 silent = self.idle_sessions if transport == "mcp" else self.idle

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Callable, Dict, List, Optional, Tuple
 
 SLOW = "+slow"  # a subject "ringcast+slow" is ringcast with one subscriber that never reads
-SAFE = "+safe"  # "ringcast+safe" checks tokens, counts rates, and answers pages of another origin
 SSE = "+sse"  # and "ringcast+sse" is ringcast over SSE, beside what it does over WebSocket
 
 
@@ -42,7 +41,6 @@ class Scenario:
     descriptors: Optional[int] = None
     slow_variant: bool = False
     sse_variant: bool = False
-    safe_variant: bool = False
     transport: str = "sse"  # what ringload speaks
     ours: str = "ringcast"  # the subject that the others are compared with
     memory: bool = False  # memory is sampled during the load
@@ -53,8 +51,6 @@ class Scenario:
             names.append(self.ours + SLOW)
         if self.sse_variant:
             names.append(self.ours + SSE)
-        if self.safe_variant:
-            names.append(self.ours + SAFE)
         names += [peer for peer in wanted_peers if peer in self.peers]
         if self.floor is not None:
             names.append("floor")
@@ -125,23 +121,6 @@ LIKE_SSE = (
     ),
     NOTHING_LOST,
 )
-
-
-def safe_costs(what, least, most):
-    """What tokens, limits and CORS may cost."""
-    return (
-        Claim(
-            f"{what}/s with tokens, limits and CORS, of those without",
-            ratio("deliveries_per_s", "ringcast" + SAFE, "ringcast"),
-            at_least=least,
-        ),
-        Claim(
-            f"server CPU of {what} with them, of that without",
-            ratio("cpu_ns", "ringcast" + SAFE, "ringcast"),
-            at_most=most,
-        ),
-        NOTHING_LOST,
-    )
 
 
 ECHO = (
@@ -220,24 +199,6 @@ SCENARIOS = {
                 ),
                 NOTHING_LOST,
             ),
-        ),
-        Scenario(
-            "safe32",
-            "fanout32, without and with tokens, limits and CORS",
-            THROUGHPUT,
-            fan_out(32),
-            peers=(),
-            safe_variant=True,
-            claims=safe_costs("deliveries", 0.98, 1.02),
-        ),
-        Scenario(
-            "saferequests",
-            "32 publishers, one request each at a time, 128 bytes, 1 subscriber",
-            THROUGHPUT,
-            {"subscribers": 1, "publishers": 32, "topics": 1, "size": 128, "window": 32, **POLL},
-            peers=(),
-            safe_variant=True,
-            claims=safe_costs("requests", 0.9, 1.1),
         ),
         Scenario(
             "steady",
