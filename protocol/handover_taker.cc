@@ -34,6 +34,14 @@ Result<std::unique_ptr<HandoverTaker>> HandoverTaker::ask(const std::string& pat
     if (channel.error().code == "nobody_there") return nullptr;
     return std::unexpected(std::move(channel.error()));
   }
+  const auto giver = channel->peer();
+  if (!giver) return std::unexpected(giver.error());
+  // Whoever can put a socket there could otherwise give us a history and listeners of his own.
+  if (giver->uid != ::geteuid() && giver->uid != 0) {
+    return fail("refused", fmt::format("The process at {} runs as user {}, this one as user {}: "
+                                       "they must be the same.",
+                                       path, giver->uid, ::geteuid()));
+  }
   channel->set_deadline_in_ms(timeout_ms);
   std::unique_ptr<HandoverTaker> taker(new HandoverTaker(std::move(*channel), timeout_ms));
   if (auto asked = taker->ask_first(cores, program); !asked) {

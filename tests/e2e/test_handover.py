@@ -429,6 +429,25 @@ def test_another_user_is_refused(relay):
     assert old.running()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_nobody_takes_over_from_another_user(relay):
+    chain = relay()
+    chain.directory.chmod(0o777)
+    script = (
+        "import os, socket, sys\n"
+        "s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); os.setuid(65534); s.listen()\n"
+        "print('listens', flush=True); print(s.accept()[0].recv(1))\n"
+    )
+    command = [sys.executable, "-c", script, chain.path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as stranger:
+        assert stranger.stdout.readline() == "listens\n"
+        line = [servers.binary(), "serve", "--listen", f"127.0.0.1:{servers.free_port()}"]
+        line += ["--set", f"handover.socket={chain.path}", "--takeover"]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=20)
+        assert done.returncode == 1 and "runs as user 65534, this one as user 0" in done.stderr
+        assert stranger.stdout.read() == "b''\n"  # not a byte was said
+
+
 def test_two_servers_at_one_handover_socket(relay):
     chain = relay()
     old = chain.start()
