@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import threading
+import time
 
 import pytest
 import selenium.webdriver
@@ -13,6 +14,7 @@ from selenium.webdriver.common.keys import Keys
 
 import servers
 import wire
+from test_limits import metric
 
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
   --disable-background-networking --disable-component-update --disable-sync --disable-dev-shm-usage
@@ -279,7 +281,7 @@ def test_fetch_from_another_origin_reads_answers(server, sources, driver, topic)
 
 
 def screenshot(driver, tmp_path, name):
-    directory = pathlib.Path(os.environ.get("RINGCAST_SCREENSHOTS", tmp_path))
+    directory = pathlib.Path(os.environ.get("SCREENSHOTS", tmp_path))
     driver.save_screenshot(str(directory / name))
 
 
@@ -395,6 +397,37 @@ def test_page_shows_the_state_and_the_gap_after_a_restart(driver, page, tmp_path
     wire.wait_for(lambda: rows(driver)[-1][2] == "after", "the event after it")
     wire.wait_for(lambda: driver.find_elements(By.CSS_SELECTOR, "#events li.gap"), "the gap")
     screenshot(driver, tmp_path, "gap.png")
+
+
+def test_page_asks_for_a_token_where_one_is_due(driver, start, tmp_path):
+    good = "reader-0123456789"
+    server = start(f"auth: {{tokens: [{good}]}}\nmetrics: {{interval_ms: 200}}\n")
+    shown = (("Authorization", f"Bearer {good}"),)
+    assert wire.request(server.port, "POST", "/api/events/jobs.1", shown, "hello").status == 200
+    driver.get(server.url())
+    field = wire.wait_for(
+        lambda: (one := find(driver, "#token")).is_displayed() and one, "the field for a token"
+    )
+    screenshot(driver, tmp_path, "token.png")
+    field.send_keys("not-the-right-one", Keys.ENTER)
+    wire.wait_for(lambda: find(driver, "#sign-in-problem").text, "what is wrong with it")
+    refused = metric(server, 'http_requests_total{status="4xx"}')
+    time.sleep(2.5)  # longer than the list of topics takes to be asked for again
+    assert metric(server, 'http_requests_total{status="4xx"}') == refused
+    find(driver, "#token").send_keys(good, Keys.ENTER)
+    wire.wait_for(lambda: driver.find_elements(By.XPATH, "//button[b='jobs.1']"), "the topic")
+    assert not find(driver, "#sign-in").is_displayed()
+    wire.wait_for(lambda: "connection" in find(driver, "#figures").text, "the figures")
+    watch(driver, "jobs.1")
+    wire.wait_for(lambda: rows(driver) and rows(driver)[0][2] == "hello", "the event")
+    find(driver, "#publish [name=topic]").clear()
+    find(driver, "#publish [name=topic]").send_keys("jobs.2", Keys.ENTER)
+    wire.wait_for(lambda: "Published as" in find(driver, "#published").text, "the answer")
+    driver.refresh()  # this tab still knows it, another one does not
+    wire.wait_for(lambda: driver.find_elements(By.XPATH, "//button[b='jobs.2']"), "both topics")
+    assert good not in driver.current_url and not find(driver, "#sign-in").is_displayed()
+    driver.execute_script("sessionStorage.clear()")
+    driver.get("about:blank")
 
 
 def test_page_plots_move(driver, page, tmp_path):

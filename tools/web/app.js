@@ -15,6 +15,24 @@ function element(tag, className, text) {
   return node;
 }
 
+// A key or token, kept for this tab alone. Without one that counts nothing is asked again, so that a
+// page left open does not use up the attempts its address has.
+let token = sessionStorage.getItem('token') ?? '';
+let locked = false;
+
+async function ask(url, options = {}) {
+  const headers = {...options.headers};
+  if (token) headers.Authorization = `Bearer ${token}`;
+  const response = await fetch(url, {cache: 'no-store', ...options, headers});
+  if (response.status === 401) {
+    locked = true;
+    byId('sign-in').hidden = false;
+    byId('topic-note').textContent = 'This server wants a key or token.';
+    byId('sign-in-problem').textContent = token ? await errorMessage(response.clone()) : '';
+  }
+  return response;
+}
+
 // An SSE client over fetch. EventSource only delivers types it was told of beforehand and hides the
 // `topic:` line; a page that shows whatever is published needs both. Resumes after the last id.
 class EventStream {
@@ -32,7 +50,7 @@ class EventStream {
     try {
       const headers = {Accept: 'text/event-stream'};
       if (this.last_id) headers['Last-Event-ID'] = this.last_id;
-      const response = await fetch(this.url, {headers, cache: 'no-store', signal: abort.signal});
+      const response = await ask(this.url, {headers, signal: abort.signal});
       if (!response.ok) {
         const message = await errorMessage(response);
         // What the server refuses it will refuse again.
@@ -234,10 +252,9 @@ function showTopics(topics) {
 }
 
 async function refreshTopics() {
-  if (document.hidden) return;
+  if (document.hidden || locked) return;
   try {
-    const signal = AbortSignal.timeout(5000);
-    const response = await fetch('/api/topics', {cache: 'no-store', signal});
+    const response = await ask('/api/topics', {signal: AbortSignal.timeout(5000)});
     if (response.ok) showTopics((await response.json()).topics);
   } catch {
     byId('topic-count').textContent = '(server not reachable)';
@@ -338,17 +355,16 @@ function onFigures(type, text) {
       .map((key) => known[key](figures[key])).join(' · ');
 }
 
-let figures_source = null;
+let figures_stream = null;
 function openFigures() {
-  const source = figures_source = new EventSource('/api/stream/metrics?from=earliest');
-  source.addEventListener('error', () => {
-    // The browser retries by itself, except after an error status, such as 503 of a full server.
-    if (source.readyState !== EventSource.CLOSED) return;
-    setTimeout(() => source === figures_source && !document.hidden && openFigures(), 5000);
-  });
-  for (const type of ['machine', 'metrics_update']) {
-    figures_source.addEventListener(type, (event) => onFigures(type, event.data));
-  }
+  if (figures_stream) figures_stream.close();
+  const on_event = ({type, data}) => onFigures(type, data);
+  const on_state = (state) => {
+    // Full, say: it is tried again, unless it is for want of a token.
+    if (state !== 'failed' || locked || document.hidden) return;
+    setTimeout(() => locked || document.hidden || openFigures(), 5000);
+  };
+  figures_stream = new EventStream('/api/stream/metrics?from=earliest', on_event, on_state);
 }
 
 // --- Publish -------------------------------------------------------------------------------------
@@ -359,7 +375,7 @@ async function publish(form) {
   const headers = {'Content-Type': 'text/plain; charset=utf-8'};
   try {
     const url = `/api/events/${encodeURIComponent(topic)}${query}`;
-    const response = await fetch(url, {method: 'POST', body: data, headers});
+    const response = await ask(url, {method: 'POST', body: data, headers});
     output.className = response.ok ? '' : 'bad';
     output.textContent = response.ok ? `Published as ${(await response.json()).id}`
                                      : await errorMessage(response);
@@ -371,6 +387,17 @@ async function publish(form) {
 }
 
 // --- Wiring --------------------------------------------------------------------------------------
+byId('sign-in').addEventListener('submit', (event) => {
+  event.preventDefault();
+  token = byId('token').value.trim();
+  byId('token').value = '';
+  sessionStorage.setItem('token', token);
+  locked = false;
+  byId('sign-in').hidden = true;
+  openFigures();
+  openStream();
+  refreshTopics();
+});
 byId('publish').addEventListener('submit', (event) => {
   event.preventDefault();
   publish(event.target);
@@ -405,11 +432,12 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
 // resumes after its last id when it is looked at again, so nothing is missed meanwhile.
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) {
-    figures_source.close();
+    figures_stream.close();
     if (stream) stream.close();
     return;
   }
   for (const plot of Object.values(plots)) plot.samples = [];
+  if (locked) return;
   openFigures();
   if (stream) stream.connect();
   refreshTopics();
