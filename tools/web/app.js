@@ -15,8 +15,8 @@ function element(tag, className, text) {
   return node;
 }
 
-// A key or token, kept for this tab alone. Without one that counts nothing is asked again, so that a
-// page left open does not use up the attempts its address has.
+// A key or token, kept for this tab alone. Without one that counts nothing is asked again, so that
+// a page left open does not use up the attempts that its address has.
 let token = sessionStorage.getItem('token') ?? '';
 let locked = false;
 
