@@ -1,5 +1,6 @@
 """The native EventSource of a headless Chromium, and the page at `/`."""
 
+import hashlib
 import http.server
 import json
 import os
@@ -426,6 +427,25 @@ def test_page_asks_for_a_token_where_one_is_due(driver, start, tmp_path):
     driver.refresh()  # this tab still knows it, another one does not
     wire.wait_for(lambda: driver.find_elements(By.XPATH, "//button[b='jobs.2']"), "both topics")
     assert good not in driver.current_url and not find(driver, "#sign-in").is_displayed()
+    driver.execute_script("sessionStorage.clear()")
+    driver.get("about:blank")
+
+
+def test_page_takes_an_api_key_where_anybody_may_do_little(driver, start, tmp_path):
+    key = "rk_a-key-of-the-page-0123456789abcdefghij"
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    (tmp_path / "access.yaml").write_text(
+        "anonymous: {subscribe: [public.*]}\n"
+        f"keys: {{page: {{hash: 'sha256:{digest}', publish: ['*'], subscribe: ['*']}}}}\n"
+    )
+    server = start(f"auth: {{access: {tmp_path}/access.yaml}}\nmetrics: {{interval_ms: 200}}\n")
+    driver.get(server.url())
+    watch(driver, "public.news")  # which nobody has to show anything for
+    field = find(driver, "#token")
+    assert field.is_displayed() and not find(driver, "#sign-in-problem").text
+    field.send_keys(key, Keys.ENTER)
+    wire.wait_for(lambda: "connection" in find(driver, "#figures").text, "the figures")
+    assert not find(driver, "#sign-in").is_displayed()
     driver.execute_script("sessionStorage.clear()")
     driver.get("about:blank")
 

@@ -26,8 +26,11 @@ async function ask(url, options = {}) {
   const response = await fetch(url, {cache: 'no-store', ...options, headers});
   if (response.status === 401) {
     locked = true;
-    byId('sign-in').hidden = false;
     byId('topic-note').textContent = 'This server wants a key or token.';
+  }
+  // Where everybody may do something, a token may do more.
+  if (response.status === 401 || (response.status === 403 && !token)) {
+    byId('sign-in').hidden = false;
     byId('sign-in-problem').textContent = token ? await errorMessage(response.clone()) : '';
   }
   return response;
