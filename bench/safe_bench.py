@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """What it costs to be safe: signed tokens, limits and CORS beside none of it, in one run.
 
 Two servers of the same program share a core, each with a load of its own on the other core. The
