@@ -27,7 +27,11 @@ Detached run_detached(std::size_t* running, Task<void> task) {
 }  // namespace
 
 Reactor::Reactor(unsigned core, std::unique_ptr<Driver> driver)
-    : core_(core), driver_(std::move(driver)), now_ns_(driver_->now_ns()), timers_(now_ns_) {
+    : core_(core),
+      driver_(std::move(driver)),
+      now_ns_(driver_->now_ns()),
+      timers_(now_ns_),
+      turn_seconds_({20e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 20e-3, 100e-3}) {
   ready_.reserve(1024);
   running_.reserve(1024);
   finished_.reserve(2048);
@@ -109,7 +113,7 @@ void Reactor::flush_messages() {
   }
 }
 
-std::int64_t Reactor::wait_limit_ns(bool busy, bool may_wait) {
+std::int64_t Reactor::wait_limit_ns(std::int64_t now_ns, bool busy, bool may_wait) {
   if (busy || !may_wait || stopped_) return 0;
   sleeping_.store(true, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -119,7 +123,7 @@ std::int64_t Reactor::wait_limit_ns(bool busy, bool may_wait) {
   }
   const std::int64_t deadline = timers_.next_deadline_ns();
   if (deadline < 0) return -1;
-  return std::max<std::int64_t>(deadline - driver_->now_ns(), 0);
+  return std::max<std::int64_t>(deadline - now_ns, 0);
 }
 
 bool Reactor::turn(bool may_wait) {
@@ -134,7 +138,9 @@ bool Reactor::turn(bool may_wait) {
   hooks_.for_each([](TurnHook& hook) { hook.after_flush(); });
   busy |= !ready_.empty();
   retry_for_buffers();
-  driver_->turn(wait_limit_ns(busy, may_wait), finished_);
+  const std::int64_t now_ns = driver_->now_ns();
+  turn_seconds_.observe(static_cast<double>(now_ns - now_ns_) * 1e-9);
+  driver_->turn(wait_limit_ns(now_ns, busy, may_wait), finished_);
   sleeping_.store(false, std::memory_order_relaxed);
   now_ns_ = driver_->now_ns();
   for (const Finished& done : finished_) {

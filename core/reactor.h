@@ -20,6 +20,7 @@
 #include <mutex>
 #include <vector>
 
+#include "core/counter.h"
 #include "core/driver.h"
 #include "core/list.h"
 #include "core/mailbox.h"
@@ -51,6 +52,8 @@ struct BufferWaiter : ListHook {
 
 class Reactor {
  public:
+  static constexpr std::size_t kTurnBounds = 10;
+
   Reactor(unsigned core, std::unique_ptr<Driver> driver);
   ~Reactor();
   Reactor(const Reactor&) = delete;
@@ -91,6 +94,9 @@ class Reactor {
   void wait_for_buffer(BufferWaiter& waiter) { buffer_waiters_.push_back(waiter); }
   void return_buffer(std::uint16_t id) { driver_->return_buffer(id); }
   std::uint64_t buffer_waits() const { return buffer_waits_; }
+  // How long it was, in seconds, from one visit to the kernel to the next: nobody else is served
+  // meanwhile.
+  const Histogram<kTurnBounds>& turn_seconds() const { return turn_seconds_; }
 
   // Makes the reactors able to send to each other; called once, before any of them runs.
   static void connect(const std::vector<Reactor*>& reactors);
@@ -103,7 +109,7 @@ class Reactor {
   bool take_messages();
   void flush_messages();
   void retry_for_buffers();
-  std::int64_t wait_limit_ns(bool busy, bool may_wait);
+  std::int64_t wait_limit_ns(std::int64_t now_ns, bool busy, bool may_wait);
   bool anything_arrived() const;
   void wake_if_sleeping();
 
@@ -120,11 +126,20 @@ class Reactor {
   List<TurnHook> hooks_;
   List<BufferWaiter> buffer_waiters_;
   std::uint64_t buffer_waits_ = 0;
+  Histogram<kTurnBounds> turn_seconds_;
   std::vector<Reactor*> peers_;
   std::unique_ptr<Mailbox[]> inboxes_;  // inboxes_[n]: written by core n
   std::mutex posted_mutex_;
   Mailbox posted_;  // from threads that are no reactor's, under the mutex on the sender's side
   alignas(64) std::atomic<bool> sleeping_{false};
+};
+
+// Lets everybody else have their turn first.
+struct NextTurn {
+  Reactor& reactor;
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> handle) const { reactor.ready(handle); }
+  void await_resume() const {}
 };
 
 }  // namespace ringcast

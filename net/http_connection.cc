@@ -71,7 +71,7 @@ Task<void> HttpConnection::serve() {
     co_await turn_away(kTooManyOfClient);
     co_return;
   }
-  for (;;) {
+  for (std::uint32_t served = 0;;) {
     if (in_.empty()) {
       if (!co_await flush()) co_return;
       in_.release();
@@ -84,6 +84,12 @@ Task<void> HttpConnection::serve() {
     }
     if (!co_await receive_head()) co_return;
     if (!co_await serve_request()) co_return;
+    // Pipelined requests that lie here already would else keep everybody waiting until the last.
+    if (++served % server_.limits_.requests_per_turn == 0 && !in_.empty()) {
+      server_.counters.deferred.add();
+      co_await NextTurn{scope_.reactor()};
+      if (scope_.cancelled()) co_return;
+    }
   }
 }
 

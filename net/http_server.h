@@ -40,6 +40,7 @@ struct HttpLimits {
   std::uint64_t receive_bytes_per_s = 0;         // of a connection; 0: any
   std::uint64_t send_bytes_per_s = 0;            // of a TCP connection; 0: any
   std::uint32_t max_turned_away = 256;           // over a limit of connections, waiting to be told
+  std::uint32_t requests_per_turn = 8;           // of a connection, then others go first
 };
 
 class HttpHandler {
@@ -81,7 +82,7 @@ class HttpServer final {
 
   struct Counters {
     Counter requests, bad_requests, timeouts, refused_connections, refused_clients, connections;
-    Counter too_busy, paced;
+    Counter too_busy, paced, deferred;
     Counter proxy_headers, forwarded_unreadable;
     std::array<Counter, static_cast<std::size_t>(ProxyRefusal::count)> proxy_refusals;
   } counters;

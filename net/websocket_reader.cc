@@ -34,7 +34,8 @@ void WebSocketReader::drop_split() {
 }
 
 void WebSocketReader::feed(std::span<char> bytes) {
-  RINGCAST_CHECK(at_ == end_);
+  RINGCAST_CHECK(at_ == end_ && !inflating());
+  slices_.reset();
   if (failed() || closed_) return;
   at_ = bytes.data();
   end_ = at_ + bytes.size();
@@ -48,6 +49,7 @@ bool WebSocketReader::next(WsMessage& message) {
   if (given_) held_.release();
   if (split_given_) drop_split();
   given_ = split_given_ = false;
+  if (inflating()) return inflate_slice() && finish_inflating() && give_held(message);
   while (!failed() && !closed_) {
     if (!in_frame_ && !take_header()) return false;
     if (is_control(control_)) {
@@ -55,6 +57,7 @@ bool WebSocketReader::next(WsMessage& message) {
     } else if (take_data(message)) {
       return true;
     }
+    if (inflating()) return false;
     if (in_frame_ && at_ == end_) return false;
   }
   return false;
@@ -67,6 +70,7 @@ bool WebSocketReader::fail(Failure failure) {
   at_ = end_ = nullptr;
   in_frame_ = false;
   held_.release();
+  slices_.reset();
   drop_split();
   return false;
 }
@@ -202,7 +206,11 @@ bool WebSocketReader::take_data(WsMessage& message) {
   if (frame_left_ > 0) return false;
   in_frame_ = false;
   if (!fin_) return false;
-  if (compressed_ && !finish_inflating()) return false;
+  if (compressed_ && !(inflate_whole() && finish_inflating())) return false;
+  return give_held(message);
+}
+
+bool WebSocketReader::give_held(WsMessage& message) {
   given_ = true;
   return give(message, held_.view());
 }
@@ -242,15 +250,39 @@ bool WebSocketReader::settle(Inflater::Outcome outcome, const Buffer& out, std::
   if (outcome == Inflater::Outcome::corrupt) return fail(Failure::bad_deflate);
   if (outcome == Inflater::Outcome::too_big) return fail(Failure::too_big);
   if (outcome == Inflater::Outcome::too_busy) return fail(Failure::too_busy);
-  return outcome == Inflater::Outcome::ok || fail(Failure::no_memory);
+  if (outcome == Inflater::Outcome::no_memory) return fail(Failure::no_memory);
+  return true;
+}
+
+// What was collected becomes what it inflates to. False: failed, or inflating() from now on.
+bool WebSocketReader::inflate_whole() {
+  if (inflater_->keeps_context()) return true;  // it was inflated as it came
+  Buffer compressed = std::move(held_);
+  std::string_view left = compressed.view();
+  inflater_->begin();
+  const auto outcome = inflater_->inflate_some(left, held_, limits_.max_message_bytes);
+  if (!settle(outcome, held_, 0)) return false;
+  if (outcome != Inflater::Outcome::more) return true;
+  auto slices = std::make_unique<Slices>(std::move(compressed), left);
+  const auto behind = static_cast<std::size_t>(end_ - at_);
+  if (!slices->later.may_append(behind)) return fail(Failure::too_busy);
+  slices->later.append({at_, behind});
+  slices_ = std::move(slices);  // what was read may have been in the one before
+  at_ = end_ = nullptr;
+  return false;
+}
+
+bool WebSocketReader::inflate_slice() {
+  const std::size_t before = held_.size();
+  const auto outcome = inflater_->inflate_some(slices_->left, held_, limits_.max_message_bytes);
+  if (!settle(outcome, held_, before) || outcome == Inflater::Outcome::more) return false;
+  slices_->compressed.release();
+  at_ = slices_->later.bytes().data();
+  end_ = at_ + slices_->later.size();
+  return true;
 }
 
 bool WebSocketReader::finish_inflating() {
-  if (!inflater_->keeps_context()) {
-    const Buffer compressed = std::move(held_);
-    inflater_->begin();
-    if (!inflate(compressed.view(), held_)) return false;
-  }
   const std::size_t before = held_.size();
   return settle(inflater_->finish(held_, limits_.max_message_bytes), held_, before);
 }

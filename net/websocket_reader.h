@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -55,8 +56,13 @@ class WebSocketReader {
 
   // The next message; its payload is good until the next call of anything here. Control frames in
   // the midst of a fragmented message are given as they come. False: more bytes are needed, or
-  // failed(), or a close message has been given, after which nothing counts any more.
+  // inflating(), or failed(), or a close message has been given, after which nothing counts any
+  // more.
   bool next(WsMessage& message);
+
+  // A message is being inflated slice by slice (Inflater): others go first, then next() goes on.
+  // Nothing may be fed before; what was fed and not read yet has been kept.
+  bool inflating() const { return slices_ != nullptr && !slices_->compressed.empty(); }
 
   bool failed() const { return failure_ != Failure::none; }
   std::uint16_t close_code() const;       // 1002, 1007, 1009; 1011 without memory
@@ -88,6 +94,11 @@ class WebSocketReader {
     no_memory
   };
   struct Split;
+  struct Slices {
+    Buffer compressed;
+    std::string_view left;  // of it
+    Buffer later;           // what was fed behind it
+  };
 
   bool fail(Failure failure);
   bool take_header();
@@ -101,7 +112,10 @@ class WebSocketReader {
   bool inflate(std::string_view piece, Buffer& out);
   bool settle(Inflater::Outcome outcome, const Buffer& out, std::size_t before);
   bool finish_inflating();
+  bool inflate_whole();
+  bool inflate_slice();
   bool check_text(std::string_view piece);
+  bool give_held(WsMessage& message);
   bool give(WsMessage& message, std::string_view payload);
   std::span<char> take(std::uint64_t most);
   void unmask(std::span<char> piece);
@@ -114,6 +128,7 @@ class WebSocketReader {
   char* end_ = nullptr;
   Buffer held_;             // of a message whose end is not here yet; or inflated
   Split* split_ = nullptr;  // a header or a control frame that came in parts
+  std::unique_ptr<Slices> slices_;
   std::uint64_t frame_left_ = 0;
   WsMask mask_{};  // turned as far as the payload was read
   Utf8Validator text_;
@@ -129,6 +144,6 @@ class WebSocketReader {
   bool split_given_ : 1 = false;  // split_ is
 };
 
-static_assert(sizeof(WebSocketReader) <= 104);
+static_assert(sizeof(WebSocketReader) <= 112);
 
 }  // namespace ringcast

@@ -246,6 +246,10 @@ void write_http(Writer& out, const ServerState& state) {
   out.counter("ringcast_receive_waits_total",
               "Times that a connection waited for limits.receive_bytes_per_s.",
               [](Service& s) { return s.http().counters.paced.get(); });
+  out.counter("ringcast_requests_deferred_total",
+              "Times that pipelined requests or commands let others go first.", [](Service& s) {
+                return s.http().counters.deferred.get() + s.counters.ws_deferred.get();
+              });
   out.gauge("ringcast_buffer_bytes", "Held by requests and messages under way.",
             [](Service& s) { return s.counters.buffer_bytes.get(); });
   out.counter("ringcast_client_streams_refused_total",
@@ -281,6 +285,10 @@ void write_http(Writer& out, const ServerState& state) {
 }
 
 void write_machinery(Writer& out, const ServerState& state) {
+  out.histogram<Reactor::kTurnBounds>(
+      "ringcast_turn_seconds",
+      "How long a core worked between two visits to the kernel: others wait meanwhile.",
+      [](Service& s) -> const auto& { return s.reactor().turn_seconds(); });
   out.counter("ringcast_ring_operations_total", "Operations given to io_uring.",
               [](Service& s) { return s.counters.submitted.get(); });
   out.counter("ringcast_ring_enters_total", "System calls into io_uring.",

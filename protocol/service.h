@@ -76,7 +76,7 @@ class Service final : public HttpHandler, McpHost {
   struct Counters {
     std::array<Counter, 6> responses;  // by the first digit of the status
     Counter publish_requests, publish_bytes, streams;
-    Counter ws_open, ws_commands, ws_refusals, ws_violations;
+    Counter ws_open, ws_commands, ws_refusals, ws_violations, ws_deferred;
     Histogram<11> request_seconds{
         {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1, 1, 10}};
     // Of the driver, copied here now and then, because they are not for other cores to read.

@@ -16,6 +16,7 @@ namespace ringcast {
 namespace {
 
 constexpr std::size_t kMostSpare = 64;
+constexpr unsigned kCommandsPerTurn = 8;  // of a session, then others go first
 
 }  // namespace
 
@@ -66,6 +67,13 @@ std::unique_ptr<WsWork> WsPool::borrow(bool inflates) {
 void WsPool::give_back(std::unique_ptr<WsWork> work) {
   work->end();
   if (spare_.size() < kMostSpare) spare_.push_back(std::move(work));
+}
+
+void WsPool::inflated(Reactor& reactor) {
+  inflates_ = !line_.empty();
+  if (line_.empty()) return;
+  reactor.ready(line_.front());
+  line_.pop_front();
 }
 
 std::string client_id_text(const WsClientId& id) {
@@ -209,12 +217,10 @@ bool WsSession::received(std::span<char> bytes) {
   if (ended_ || barred()) return true;  // until the client ends its side
   WebSocketReader& reader = work().reader();
   reader.feed(bytes);
-  for (WsMessage message; !ended_ && reader.next(message);) {
-    if (!hear(message)) break;
-  }
-  if (reader.failed()) {
-    service_.counters.ws_violations.add();
-    end(reader.close_code(), reader.close_reason(), CloseReason::error);
+  hear_all();
+  if (!ended_ && reader.inflating()) {
+    inflating_ = true;
+    service_.background().spawn(inflate_on(shared_from_this()));
   }
   const Limits& limits = service_.config().limits;
   if (work_ && !ended_ &&
@@ -226,8 +232,32 @@ bool WsSession::received(std::span<char> bytes) {
   }
   if (!running_) obey_all();
   keep_pace(bytes.size());
-  stopped_ = running_ || pacing_ || backlogged();
+  stopped_ = running_ || pacing_ || inflating_ || backlogged();
   return !stopped_;
+}
+
+void WsSession::hear_all() {
+  WebSocketReader& reader = work_->reader();
+  for (WsMessage message; !ended_ && reader.next(message);) {
+    if (!hear(message)) break;
+  }
+  if (!reader.failed()) return;
+  service_.counters.ws_violations.add();
+  end(reader.close_code(), reader.close_reason(), CloseReason::error);
+}
+
+// A small message may be a large one: it is inflated slice by slice, and others go first.
+Task<void> WsSession::inflate_on(std::shared_ptr<WsSession> self) {
+  WsPool& pool = self->service_.websockets();
+  co_await pool.inflate_alone();
+  while (self->open() && !self->ended_ && !self->barred() && self->work_->reader().inflating()) {
+    self->service_.counters.ws_deferred.add();
+    co_await NextTurn{self->service_.reactor()};
+    if (self->open() && !self->ended_ && !self->barred()) self->hear_all();
+  }
+  pool.inflated(self->service_.reactor());
+  self->inflating_ = false;
+  if (!self->running_) self->obey_all();
 }
 
 // What was received is paid for with time, before more is.
@@ -275,14 +305,18 @@ void WsSession::obey_all() {
 
 Task<void> WsSession::run(std::shared_ptr<WsSession> self) {
   std::string_view text;
-  while (self->open() && !self->barred() && (self->ended_ || !self->backlogged()) &&
-         self->work_->next(text)) {
+  for (unsigned obeyed = 0; self->open() && !self->barred() &&
+                            (self->ended_ || !self->backlogged()) && self->work_->next(text);) {
     self->service_.counters.ws_commands.add();
     const PrincipalPtr had = self->who_;
     co_await self->obey(text);
     // What it was allowed when it asked may have been taken away before it was done.
     if (self->who_ != had && !self->covered()) {
       self->end(ws_close::kPolicy, standing_message(StandingEnd::revoked), CloseReason::revoked);
+    }
+    if (++obeyed % kCommandsPerTurn == 0 && self->work_->has_commands()) {
+      self->service_.counters.ws_deferred.add();
+      co_await NextTurn{self->service_.reactor()};
     }
   }
   self->running_ = false;
@@ -302,12 +336,12 @@ bool WsSession::backlogged() const {
 
 // Nobody obeys now: receives on, or waits until what was said is out.
 void WsSession::settle() {
-  if (running_ || pacing_) return;
+  if (running_ || pacing_ || inflating_) return;
   const bool over = !open() || ended_ || barred();
   if (work_ && (over || (!work_->has_commands() && !work_->reader().in_message()))) {
     service_.websockets().give_back(std::move(work_));
   }
-  if (over || !stopped_ || backlogged()) return;
+  if (!open() || !stopped_ || (!over && backlogged())) return;
   if (work_ && work_->has_commands()) {
     obey_all();
     return;
@@ -352,7 +386,7 @@ Task<void> WsSession::obey(std::string_view text) {
 void WsSession::closed(CloseReason reason) {
   service_.counters.ws_open.sub();
   if (membership) std::exchange(membership, nullptr)->closed(*this);
-  if (!running_ && work_) service_.websockets().give_back(std::move(work_));
+  if (!running_ && !inflating_ && work_) service_.websockets().give_back(std::move(work_));
   ClientAddress::TextBuffer client;
   log_debug("websocket closed", {{"client_ip", address().text(client)},
                                  {"client", id()},

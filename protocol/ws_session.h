@@ -9,11 +9,14 @@
 #pragma once
 
 #include <array>
+#include <coroutine>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/hub.h"
@@ -31,7 +34,10 @@ enum class WsRoute : std::uint8_t { stream, agent, rooms, admin };
 // What a session holds while it reads and obeys.
 class WsWork {
  public:
-  explicit WsWork(bool inflates) : inflater_(false), inflates_(inflates) {}
+  // What a message inflates to at a time: 10 to 30 µs of the core.
+  static constexpr std::uint64_t kSliceBytes = 16 << 10;
+
+  explicit WsWork(bool inflates) : inflater_(false, kSliceBytes), inflates_(inflates) {}
 
   void begin(const WsLimits& limits);
   void end();  // nothing is held any more
@@ -63,8 +69,23 @@ class WsPool {
   std::unique_ptr<WsWork> borrow(bool inflates);
   void give_back(std::unique_ptr<WsWork> work);
 
+  // Large messages are inflated one after the other, in the order they came: what they grow to
+  // would add up. Whoever was let through says when it is done.
+  auto inflate_alone() {
+    struct Awaiter {
+      WsPool& pool;
+      bool await_ready() const { return !std::exchange(pool.inflates_, true); }
+      void await_suspend(std::coroutine_handle<> handle) const { pool.line_.push_back(handle); }
+      void await_resume() const {}
+    };
+    return Awaiter{*this};
+  }
+  void inflated(Reactor& reactor);
+
  private:
   std::vector<std::unique_ptr<WsWork>> spare_;
+  std::deque<std::coroutine_handle<>> line_;  // who waits to inflate
+  bool inflates_ = false;                     // somebody does
 };
 
 // `w0-3-7` in parts.
@@ -145,6 +166,8 @@ class WsSession final : public SubscriberInput, public std::enable_shared_from_t
   WsWork& work();
   void obey_all();
   static Task<void> run(std::shared_ptr<WsSession> self);
+  void hear_all();
+  static Task<void> inflate_on(std::shared_ptr<WsSession> self);
   Task<void> obey(std::string_view text);
   void refuse_rate(std::uint64_t wait_ms, std::string_view ref);
   bool barred() const;
@@ -163,11 +186,12 @@ class WsSession final : public SubscriberInput, public std::enable_shared_from_t
   std::uint32_t waiting_ = 0;
   WsRoute route_;
   bool deflates_ : 1;
-  bool elsewhere_ : 1;        // the client's address is not one of ours, whatever it says
-  bool running_ : 1 = false;  // a coroutine obeys
-  bool stopped_ : 1 = false;  // nothing is received until what is here is done
-  bool pacing_ : 1 = false;   // nor before its time (limits.receive_bytes_per_s)
-  bool ended_ : 1 = false;    // what still comes in does not count
+  bool elsewhere_ : 1;          // the client's address is not one of ours, whatever it says
+  bool running_ : 1 = false;    // a coroutine obeys
+  bool stopped_ : 1 = false;    // nothing is received until what is here is done
+  bool pacing_ : 1 = false;     // nor before its time (limits.receive_bytes_per_s)
+  bool inflating_ : 1 = false;  // nor while a message is inflated
+  bool ended_ : 1 = false;      // what still comes in does not count
 };
 
 static_assert(sizeof(WsSession) <= 112);  // there are very many

@@ -24,6 +24,7 @@ struct Setup {
   bool deflate;
   bool keep_context;
   bool straight;  // receives into place where the reader offers it
+  bool slices;    // inflates a little at a time
 };
 
 struct Seen {
@@ -60,7 +61,7 @@ class Run {
  public:
   explicit Run(const Setup& setup)
       : setup_(setup),
-        inflater_(setup.keep_context),
+        inflater_(setup.keep_context, setup.slices ? 100 : Inflater::kAny),
         reader_(setup.role, kLimits, setup.deflate ? &inflater_ : nullptr) {}
 
   void feed(std::string_view piece) {
@@ -92,7 +93,8 @@ class Run {
 
  private:
   void take() {
-    for (WsMessage message; reader_.next(message);) {
+    for (WsMessage message; reader_.next(message) || reader_.inflating();) {
+      if (reader_.inflating()) continue;
       check(message);
       RINGCAST_CHECK(result_.messages.empty() || result_.messages.back().opcode != WsOpcode::close);
       result_.messages.push_back(
@@ -118,11 +120,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Setup setup{.role = (choice & 1U) != 0 ? WsRole::client : WsRole::server,
               .deflate = (choice & 2U) != 0,
               .keep_context = (choice & 4U) != 0,
-              .straight = false};
+              .straight = false,
+              .slices = false};
   Run whole(setup);
   whole.feed(bytes);
 
   setup.straight = (choice & 8U) != 0;
+  setup.slices = (choice & 16U) != 0;
   const std::size_t split = data[1] % (bytes.size() + 1);
   Run cut(setup);
   cut.feed(bytes.substr(0, split));

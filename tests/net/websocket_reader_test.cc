@@ -29,7 +29,8 @@ std::string frame(WsOpcode opcode, std::string_view payload, bool fin = true, bo
 using Log = std::vector<std::string>;
 
 void take(WebSocketReader& reader, Log& log) {
-  for (WsMessage message; reader.next(message);) {
+  for (WsMessage message; reader.next(message) || reader.inflating();) {
+    if (reader.inflating()) continue;
     const std::string payload(message.payload);
     switch (message.opcode) {
       case WsOpcode::text:
@@ -220,6 +221,61 @@ TEST(WebSocketReader, InflatesOddEnds) {
       EXPECT_EQ(one("\xf2\x48\xcd"sv, piece), Log{"failed:1007"});  // cut in a block
     }
   }
+}
+
+TEST(WebSocketReader, InflatesSliceBySlice) {
+  const auto packed = [](const std::string& text) {
+    return frame(WsOpcode::text, Compressor().compress(text), true, true);
+  };
+  const std::string large(100'000, 'l');
+  const std::string small = "small";
+  const std::string bytes = frame(WsOpcode::text, "first") + packed(large) + packed(small) +
+                            packed(large + "2") + frame(WsOpcode::ping, "last");
+  const Log expected{"text:first", "text:" + large, "text:small", "text:" + large + "2",
+                     "ping:last"};
+  for (const std::uint64_t slice : {1, 100, 4096, 100'000, 100'001}) {
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{77}, bytes.size()}) {
+      Inflater inflater(false, slice);
+      EXPECT_EQ(read(bytes, piece, &inflater), expected) << slice << " in pieces of " << piece;
+    }
+  }
+}
+
+TEST(WebSocketReader, OthersGoFirstBetweenSlices) {
+  std::string bytes =
+      frame(WsOpcode::text, Compressor().compress(std::string(10'000, 's')), true, true) +
+      frame(WsOpcode::text, "behind");
+  Inflater inflater(false, 1000);
+  WebSocketReader reader(WsRole::server, {}, &inflater);
+  reader.feed(bytes);
+  WsMessage message;
+  int turns = 0;
+  while (!reader.next(message)) {
+    ASSERT_TRUE(reader.inflating());
+    EXPECT_TRUE(reader.in_message());
+    EXPECT_TRUE(reader.room().empty());
+    std::ranges::fill(bytes, '\0');  // what was fed need not stay
+    ++turns;
+  }
+  EXPECT_GE(turns, 9);
+  EXPECT_FALSE(reader.inflating());
+  EXPECT_EQ(message.payload, std::string(10'000, 's'));
+  ASSERT_TRUE(reader.next(message));
+  EXPECT_EQ(message.payload, "behind");
+  EXPECT_FALSE(reader.next(message));
+  EXPECT_FALSE(reader.in_message());
+}
+
+TEST(WebSocketReader, WhatFailsInALaterSliceFails) {
+  const std::string good(5000, 'g');
+  const auto failing = [](const std::string& payload, const WsLimits& limits) {
+    Inflater inflater(false, 1000);
+    return read(frame(WsOpcode::text, payload, true, true), 4096, &inflater, limits);
+  };
+  EXPECT_EQ(failing(Compressor().compress(good + "\xff" + good), {}), Log{"failed:1007"});
+  EXPECT_EQ(failing(Compressor().compress(good + "\xc3"), {}), Log{"failed:1007"});
+  EXPECT_EQ(failing(Compressor().compress(good), {.max_message_bytes = 4999}), Log{"failed:1009"});
+  EXPECT_EQ(failing(Compressor().compress(good) + "\xff\xff", {}), Log{"failed:1007"});
 }
 
 TEST(WebSocketReader, ABombIsTooBig) {

@@ -1,0 +1,81 @@
+"""Whoever sends much at once does not keep the others waiting: connections take turns."""
+
+import re
+import threading
+
+import wire
+import ws_wire
+from wire import Connection, encode
+from ws_client import Client
+
+HEALTH = encode("GET", "/health")
+
+
+def deferred(server):
+    text = wire.request(server.port, "GET", "/metrics").body.decode()
+    return int(re.search(r"^ringcast_requests_deferred_total (\d+)$", text, re.M)[1])
+
+
+def test_pipelined_requests_take_turns(server):
+    before = deferred(server)
+    with Connection(server.port) as many, Connection(server.port) as other:
+        many.send(HEALTH * 200)
+        other.send(HEALTH)
+        assert other.response().status == 200
+        assert [many.response().status for _ in range(200)] == [200] * 200
+    assert deferred(server) >= before + 10
+
+
+def test_few_requests_need_not(server):
+    with Connection(server.port) as connection:
+        before = deferred(server)
+        for _ in range(20):
+            connection.send(HEALTH)
+            assert connection.response().status == 200
+        connection.send(HEALTH * 4)
+        assert [connection.response().status for _ in range(4)] == [200] * 4
+        assert deferred(server) == before
+
+
+def test_commands_take_turns(server):
+    before = deferred(server)
+    with Client(server.port) as client:
+        pings = [ws_wire.frame(ws_wire.TEXT, b'{"type":"ping","ref":%d}' % n) for n in range(300)]
+        sender = threading.Thread(target=client.send, args=(b"".join(pings),))
+        sender.start()
+        assert [client.message()["ref"] for _ in range(300)] == list(range(300))
+        sender.join()
+    assert deferred(server) >= before + 10
+
+
+def test_a_large_message_is_inflated_in_turns(server, topic):
+    before = deferred(server)
+    text = "x" * 900_000
+    publish = '{"type":"publish","topic":"%s","data":"%s","ref":1}' % (topic, text)
+    with Client(server.port, f"/ws?topic={topic}", deflate=True) as client:
+        packed = client.deflated.compress(publish.encode())
+        after = client.deflated.compress(b'{"type":"ping","ref":2}')
+        client.send(
+            ws_wire.frame(ws_wire.TEXT, packed, rsv=4) + ws_wire.frame(ws_wire.TEXT, after, rsv=4)
+        )
+        said = [client.message() for _ in range(3)]
+        assert [each.get("ref") for each in said if "ref" in each] == [1, 2]
+        assert [each["data"] for each in said if "data" in each] == [text]
+    assert deferred(server) >= before + 50
+
+
+def test_who_goes_while_its_message_is_inflated_takes_nothing_along(server):
+    for _ in range(20):
+        with Client(server.port, deflate=True) as client:
+            bomb = client.deflated.compress(b" " * 1_000_000)
+            client.send(ws_wire.frame(ws_wire.TEXT, bomb, rsv=4))
+    with Client(server.port) as client:
+        assert client.ask("ping") == {"type": "pong"}
+
+
+def test_a_bomb_ends_its_own_connection(server):
+    with Client(server.port, deflate=True) as client, Client(server.port) as other:
+        bomb = client.deflated.compress(b" " * 10_000_000)
+        client.send(ws_wire.frame(ws_wire.TEXT, bomb, rsv=4))
+        assert other.ask("ping") == {"type": "pong"}
+        assert client.message() is None and client.closed_with == 1009
