@@ -21,7 +21,6 @@ constexpr HttpError kBroken{0, "connection_broken", "The connection broke."};
 constexpr HttpError kBodyTimeout{408, "body_timeout", "The request body came too slowly."};
 // How soon a body that may pause notices that the server drains, or that it has to end.
 constexpr std::uint64_t kDrainCheckMs = 500;
-constexpr HttpError kBusy{503, "too_busy", "Too much is held of other requests; try again."};
 constexpr HttpError kDraining{503, "draining", "This server is shutting down."};
 constexpr HttpError kTooLarge{413, "body_too_large", "The request body is larger than allowed."};
 
@@ -263,7 +262,7 @@ Task<HttpResult<std::string_view>> HttpExchange::body(std::uint64_t most_bytes) 
     if (!body_.may_append(piece->size())) {
       close_ = true;
       connection_.server_.counters.too_busy.add();
-      co_return std::unexpected(kBusy);
+      co_return std::unexpected(kTooBusy);
     }
     body_.append(*piece);
   }

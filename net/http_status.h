@@ -16,6 +16,10 @@ struct HttpError {
   bool operator==(const HttpError&) const = default;
 };
 
+// What requests under way hold together is at its limit (Buffer::may_hold).
+inline constexpr HttpError kTooBusy{503, "too_busy",
+                                    "Too much is held of other requests; try again."};
+
 template <class T>
 using HttpResult = std::expected<T, HttpError>;
 

@@ -10,8 +10,8 @@
 
 namespace ringcast {
 
-// Sums over all cores; callable on any of them.
-std::string prometheus_text(const ServerState& state);
+// Sums over all cores, asked on one of them; others have their turns meanwhile.
+Task<std::string> prometheus_text(Service& service);
 
 // Publishes `metrics_update` on the topic `metrics` at every interval, until the server drains.
 // Runs on one core.

@@ -25,7 +25,6 @@ struct PublishQuery {
 
 constexpr HttpError kDraining{503, "draining", "This server is shutting down; publish elsewhere."};
 constexpr HttpError kHandedOver{503, "handed_over", "Another process has taken over."};
-constexpr HttpError kBusy{503, "too_busy", "Too much is held of other requests; try again."};
 constexpr HttpError kLengthRequired{411, "length_required",
                                     "Send Content-Length or Transfer-Encoding: chunked."};
 constexpr HttpError kNotUtf8{400, "bad_utf8", "The data is not valid UTF-8."};
@@ -115,7 +114,7 @@ class LinePublisher {
       std::string_view line = piece.substr(0, bytes);
       piece.remove_prefix(bytes + (end == nullptr ? 0 : 1));
       if (end == nullptr || !rest_.empty()) {
-        if (!rest_.may_append(line.size())) co_return kBusy;
+        if (!rest_.may_append(line.size())) co_return kTooBusy;
         rest_.append(line);
         line = rest_.view();
       }

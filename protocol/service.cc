@@ -298,7 +298,7 @@ Task<void> Service::route(HttpExchange& exchange) {
   } else if (path == "/health" || path == "/ready") {
     answer_health(exchange, path);
   } else if (path == "/metrics") {
-    answer_metrics(exchange);
+    co_await answer_metrics(exchange);
   } else if (!answer_page(exchange, path)) {
     exchange.refuse(404, "not_found", "There is nothing here.");
   }
@@ -437,12 +437,13 @@ bool Service::answer_page(HttpExchange& exchange, std::string_view path) {
   return false;
 }
 
-void Service::answer_metrics(HttpExchange& exchange) {
+Task<void> Service::answer_metrics(HttpExchange& exchange) {
   if (!state_.features.on(Feature::stream_monitoring)) {
     exchange.refuse(501, "monitoring_disabled", "Monitoring is switched off.");
-    return;
+    co_return;
   }
-  exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8", prometheus_text(state_),
+  const std::string text = co_await prometheus_text(*this);
+  exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8", text,
                    {{"Cache-Control", "no-store"}});
 }
 

@@ -106,7 +106,7 @@ class Service final : public HttpHandler, McpHost {
   void answer_health(HttpExchange& exchange, std::string_view path);
   Task<void> answer_topics(HttpExchange& exchange);
   bool answer_page(HttpExchange& exchange, std::string_view path);
-  void answer_metrics(HttpExchange& exchange);
+  Task<void> answer_metrics(HttpExchange& exchange);
   void count_status(int status);
   void log_request(const HttpExchange& exchange, std::int64_t took_ns) const;
 
