@@ -127,4 +127,12 @@ class Reactor {
   alignas(64) std::atomic<bool> sleeping_{false};
 };
 
+// Lets everybody else have their turn first.
+struct NextTurn {
+  Reactor& reactor;
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> handle) const { reactor.ready(handle); }
+  void await_resume() const {}
+};
+
 }  // namespace ringcast

@@ -24,13 +24,6 @@ constexpr std::size_t kMostSendBytes = 256 << 10;
 
 constexpr HttpError kDraining{503, "draining", "This server is shutting down."};
 
-struct NextTurn {
-  Reactor& reactor;
-  bool await_ready() const { return false; }
-  void await_suspend(std::coroutine_handle<> handle) const { reactor.ready(handle); }
-  void await_resume() const {}
-};
-
 // Codecs that keep no context serve all connections of a core.
 Inflater& shared_inflater() {
   thread_local Inflater inflater(false);
