@@ -8,7 +8,7 @@ import pytest
 import wire
 from wire import publish, subscribe
 
-ONE_CORE = "cores: 0\nlimits: {max_batch_events: 100000, requests_per_minute: 0}\n"
+ONE_CORE = "cores: [0]\nlimits: {max_batch_events: 100000, requests_per_minute: 0}\n"
 NUMBER = 40_000
 FORMS = ["ndjson", "array"]
 
