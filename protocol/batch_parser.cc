@@ -1,172 +1,117 @@
 #include "protocol/batch_parser.h"
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <algorithm>
-
-#include "core/topic_name.h"
-#include "protocol/json_values.h"
 
 namespace ringcast {
 namespace {
 
-namespace ondemand = simdjson::ondemand;
-
-constexpr std::size_t kMostKeyBytes = 128;
-
-std::unexpected<Error> bad_event(std::size_t index, const std::string& problem) {
-  return fail("bad_event", fmt::format("Event {}: {}", index, problem));
-}
-
-std::unexpected<Error> bad_json(std::size_t index, simdjson::error_code code) {
-  return fail("bad_json",
-              fmt::format("Event {}: not JSON: {}.", index, simdjson::error_message(code)));
-}
+// A byte of data takes so many in JSON at most: `\u0000`.
+constexpr std::size_t kMostEscapedBytes = 6;
+// What an event has beside its data, with room for blanks.
+constexpr std::size_t kMostOtherBytes = 64 << 10;
+// With a guess at how many events there are, few are moved while their number grows.
+constexpr std::size_t kLikelyEventBytes = 128;
 
 }  // namespace
 
-struct BatchParser::Parsers {
-  simdjson::dom::parser checker;  // reads everything, so that nothing malformed is passed on
-  ondemand::parser reader;        // gives values as they are written
-};
+void BatchParser::begin(std::string_view body, const Limits& limits) {
+  body_ = body;
+  most_event_bytes_ = limits.max_event_bytes;
+  most_events_ = limits.max_batch_events;
+  form_ = Form::unknown;
+  utf8_.reset();
+  looked_ = line_ = 0;
+  events_.clear();
+  events_.reserve(std::min(most_events_, body.size() / kLikelyEventBytes + 1));
+  texts_.clear();
+  texts_.reserve(body.size() + 1);
+}
 
-BatchParser::BatchParser() : parsers_(std::make_unique<Parsers>()) {}
-BatchParser::~BatchParser() = default;
+Result<BatchParser::Progress> BatchParser::read_on(std::size_t most_bytes) {
+  const std::size_t until = looked_ + std::min(most_bytes, body_.size() - looked_);
+  // An event that ends within this slice is text as a whole, then.
+  if (!utf8_.feed(body_.substr(looked_, until - looked_)) ||
+      (until == body_.size() && !utf8_.at_boundary())) {
+    return fail("bad_utf8", "The data is not valid UTF-8.");
+  }
+  if (form_ == Form::unknown) {
+    skip_blanks(until);
+    if (line_ < until) {
+      form_ = body_[line_] == '[' ? Form::array : Form::lines;
+      elements_ = JsonElements(body_.substr(line_));
+    }
+  }
+  Result<void> read;
+  if (form_ == Form::array) read = read_elements(until - line_);
+  if (form_ == Form::lines) read = read_lines(until);
+  if (!read) return std::unexpected(std::move(read.error()));
+  looked_ = until;
+  return until == body_.size() ? Progress::done : Progress::more;
+}
 
-std::string event_problem(std::string_view topic, const NewEvent& event) {
-  if (!is_topic_name(topic)) {
-    return fmt::format("the topic must be 1 to {} bytes, without spaces, controls or `*`.",
-                       kMostTopicBytes);
+Result<void> BatchParser::read_elements(std::size_t until) {
+  for (;;) {
+    const auto found = elements_.next(until);
+    const std::size_t number = events_.size() + 1;
+    if (found == JsonElements::Found::end) return {};
+    if (found == JsonElements::Found::broken) {
+      return bad_event_json(number, "a comma or a bracket is missing or superfluous");
+    }
+    if (found == JsonElements::Found::element) {
+      if (auto read = read_event(elements_.element()); !read) return read;
+      continue;
+    }
+    if (const std::size_t begun = elements_.begun_bytes(); begun != 0) {
+      if (auto may = may_take(begun); !may) return may;
+    }
+    if (found == JsonElements::Found::too_deep) {
+      return bad_event_json(number, "its brackets nest too deep");
+    }
+    if (line_ + until == body_.size()) return bad_event_json(number, "the array is cut off");
+    return {};
   }
-  if (!is_event_type(event.type)) {
-    return "the event type must be at most 128 bytes, without line ends.";
+}
+
+Result<void> BatchParser::read_lines(std::size_t until) {
+  std::size_t from = looked_;  // what lies before has no end of a line
+  for (;;) {
+    skip_blanks(until);
+    if (line_ == until) return {};
+    from = std::max(from, line_);
+    std::size_t end = body_.substr(0, until).find('\n', from);
+    if (end == std::string_view::npos) {
+      if (until < body_.size()) return may_take(until - line_);
+      end = until;
+    }
+    if (auto read = read_event(body_.substr(line_, end - line_)); !read) return read;
+    line_ = std::min(end + 1, until);
   }
-  if (event.key.size() > kMostKeyBytes) {
-    return fmt::format("the id must be at most {} bytes.", kMostKeyBytes);
+}
+
+Result<void> BatchParser::read_event(std::string_view json) {
+  if (auto may = may_take(json.size()); !may) return may;
+  auto event = reader_.read(json, events_.size() + 1, most_event_bytes_, texts_);
+  if (!event) return std::unexpected(std::move(event.error()));
+  events_.push_back(*event);
+  return {};
+}
+
+// Whether there may be one more event, of so many bytes of JSON.
+Result<void> BatchParser::may_take(std::size_t bytes) const {
+  if (events_.size() >= most_events_) {
+    return fail("too_many_events", fmt::format("A batch may have {} events.", most_events_));
+  }
+  const std::size_t data = bytes - std::min(bytes, kMostOtherBytes);
+  if (data / kMostEscapedBytes > most_event_bytes_) {
+    return event_too_large(events_.size() + 1, most_event_bytes_);
   }
   return {};
 }
 
-namespace {
-
-Result<std::string_view> read_text(ondemand::value value, std::string_view name, std::size_t index,
-                                   std::string& texts) {
-  std::string_view text;
-  if (value.get_string().get(text) != simdjson::SUCCESS) {
-    return bad_event(index, fmt::format("`{}` must be a string.", name));
-  }
-  return keep_text(texts, text);
-}
-
-Result<std::string_view> read_data(ondemand::value value, std::size_t index, std::string& texts) {
-  ondemand::json_type type{};
-  if (const auto code = value.type().get(type); code != simdjson::SUCCESS) {
-    return bad_json(index, code);
-  }
-  if (type == ondemand::json_type::string) return read_text(value, "data", index, texts);
-  std::string_view raw;
-  if (const auto code = raw_json(value, raw)) return bad_json(index, code);
-  return raw;
-}
-
-Result<BatchEvent> read_event(ondemand::object object, std::size_t index, std::string& texts,
-                              const Limits& limits) {
-  BatchEvent read;
-  unsigned seen = 0;
-  for (auto field : object) {
-    std::string_view key;
-    ondemand::value value;
-    if (const auto code = field.unescaped_key().get(key); code != simdjson::SUCCESS) {
-      return bad_json(index, code);
-    }
-    const std::string_view names[] = {"topic", "event", "data", "id"};
-    const auto member = static_cast<unsigned>(std::ranges::find(names, key) - names);
-    if (member == 4) {
-      return bad_event(index, fmt::format("`{}` is none of topic, event, data, id.", key));
-    }
-    if ((seen & (1U << member)) != 0) return bad_event(index, fmt::format("`{}` twice.", key));
-    seen |= 1U << member;
-    if (const auto code = field.value().get(value); code != simdjson::SUCCESS) {
-      return bad_json(index, code);
-    }
-    auto text = member == 2 ? read_data(value, index, texts)
-                            : read_text(value, names[member], index, texts);
-    if (!text) return std::unexpected(std::move(text.error()));
-    if (member == 0) read.topic = *text;
-    if (member == 1) read.event.type = *text;
-    if (member == 2) read.event.data = *text;
-    if (member == 3) read.event.key = *text;
-  }
-  if ((seen & 1U) == 0) return bad_event(index, "`topic` is missing.");
-  if ((seen & 4U) == 0) return bad_event(index, "`data` is missing.");
-  if (auto problem = event_problem(read.topic, read.event); !problem.empty()) {
-    return bad_event(index, problem);
-  }
-  if (read.event.data.size() > limits.max_event_bytes) {
-    return fail("event_too_large", fmt::format("Event {}: the data must be at most {} bytes.",
-                                               index, limits.max_event_bytes));
-  }
-  return read;
-}
-
-}  // namespace
-
-Result<std::vector<BatchEvent>> BatchParser::parse(std::string_view body, const Limits& limits) {
-  texts_.clear();
-  texts_.reserve(body.size() + 1);
-  std::vector<BatchEvent> events;
-  const auto too_many = [&limits] {
-    return fail("too_many_events",
-                fmt::format("A batch may have {} events.", limits.max_batch_events));
-  };
-  const std::size_t begin = body.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return events;
-  const bool is_array = body[begin] == '[';
-  for (std::size_t at = begin; at < body.size();) {
-    const std::size_t end = is_array ? body.size() : std::min(body.find('\n', at), body.size());
-    const std::string_view text = body.substr(at, end - at);
-    at = end + 1;
-    if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::size_t index = events.size() + 1;
-    if (const auto code = parsers_->checker.parse(text.data(), text.size(), false).error();
-        code != simdjson::SUCCESS) {
-      return bad_json(index, code);
-    }
-    ondemand::document document;
-    if (const auto code =
-            parsers_->reader.iterate(text.data(), text.size(), text.size() + 64).get(document);
-        code != simdjson::SUCCESS) {
-      return bad_json(index, code);
-    }
-    const auto take = [&](auto&& from) -> Result<void> {
-      ondemand::object object;
-      if (from.get_object().get(object) != simdjson::SUCCESS) {
-        return bad_event(events.size() + 1, "must be an object.");
-      }
-      auto event = read_event(object, events.size() + 1, texts_, limits);
-      if (!event) return std::unexpected(std::move(event.error()));
-      if (events.size() >= limits.max_batch_events) return too_many();
-      events.push_back(*event);
-      return {};
-    };
-    if (!is_array) {
-      if (auto taken = take(document); !taken) return std::unexpected(std::move(taken.error()));
-      continue;
-    }
-    ondemand::array array;
-    if (const auto code = document.get_array().get(array); code != simdjson::SUCCESS) {
-      return bad_json(index, code);
-    }
-    for (auto element : array) {
-      ondemand::value value;
-      if (const auto code = element.get(value); code != simdjson::SUCCESS) {
-        return bad_json(events.size() + 1, code);
-      }
-      if (auto taken = take(value); !taken) return std::unexpected(std::move(taken.error()));
-    }
-  }
-  return events;
+void BatchParser::skip_blanks(std::size_t until) {
+  while (line_ < until && is_json_blank(body_[line_])) ++line_;
 }
 
 }  // namespace ringcast

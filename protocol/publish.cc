@@ -5,12 +5,15 @@
 #include <array>
 #include <cstring>
 #include <optional>
+#include <span>
 
+#include "core/reactor.h"
 #include "core/topic_name.h"
 #include "core/utf8.h"
 #include "net/url.h"
 #include "protocol/access.h"
 #include "protocol/batch_parser.h"
+#include "protocol/event_reader.h"
 
 namespace ringcast {
 namespace {
@@ -222,6 +225,31 @@ Task<void> publish_lines(Service& service, HttpExchange& exchange, std::string_v
   exchange.respond(200, kJson, fmt::format("{{{}}}\n", lines.summary()));
 }
 
+// `[{"id":"…","topic":"…"},…]`
+std::string published_json(const EventIds& ids, std::span<const BatchEvent> events) {
+  std::string text = "[";
+  for (const BatchEvent& event : events) {
+    std::array<char, kMostIdBytes> id;
+    if (text.size() > 1) text += ',';
+    text += R"({"id":")";
+    text.append(id.data(), ids.write(id.data(), event.number));
+    text += R"(","topic":")";
+    text += event.topic;
+    text += R"("})";
+  }
+  return text += "]\n";
+}
+
+// A slice a turn: others are not kept waiting by a large body.
+Task<Result<void>> read_batch(Service& service, BatchParser& batch) {
+  for (;;) {
+    const auto read = batch.read_on();
+    if (!read) co_return std::unexpected(read.error());
+    if (*read == BatchParser::Progress::done) co_return Result<void>();
+    co_await NextTurn{service.reactor()};
+  }
+}
+
 }  // namespace
 
 Task<void> publish_to_topic(Service& service, HttpExchange& exchange, std::string_view raw_topic) {
@@ -278,38 +306,35 @@ Task<void> publish_batch(Service& service, HttpExchange& exchange) {
     service.refuse(exchange, *refusal_of(*who, Action::publish, "*"));
     co_return;
   }
-  const Limits& limits = service.config().limits;
-  const auto body = co_await exchange.body(limits.max_batch_bytes);
-  if (refuse_body(exchange, body)) co_return;
-  BatchParser parser;
-  auto events = parser.parse(*body, limits);
-  if (!events) {
-    const std::string_view code = events.error().code;
-    const bool large = code == "too_many_events" || code == "event_too_large";
-    exchange.refuse(large ? 413 : 400, events.error().code, events.error().message);
+  const auto body = co_await exchange.body(service.config().limits.max_batch_bytes);
+  if (!body) {
+    exchange.refuse(body.error());
     co_return;
   }
-  for (const BatchEvent& event : *events) {
+  BatchParser batch(service.event_reader());
+  batch.begin(*body, service.config().limits);
+  const auto read = co_await read_batch(service, batch);
+  if (!read) {
+    const std::string_view code = read.error().code;
+    const bool large = code == "too_many_events" || code == "event_too_large";
+    exchange.refuse(large ? 413 : 400, code, read.error().message);
+    co_return;
+  }
+  // With the grants that the request began with, as every request that comes to an end.
+  const std::span<BatchEvent> events = batch.events();
+  for (const BatchEvent& event : events) {
     if (const auto refusal = refusal_of(*who, Action::publish, event.topic)) {
       service.refuse(exchange, *refusal);
       co_return;
     }
   }
-  const auto published = co_await service.shard().publish_batch(*events);
+  const auto published = co_await service.shard().publish_batch(events);
   if (!published) {
     refuse_unpublished(exchange, published.error());
     co_return;
   }
   service.counters.publish_bytes.add(body->size());
-  const EventIds& ids = service.shard().fabric().ids;
-  std::string answer = "[";
-  for (const BatchEvent& event : *events) {
-    if (answer.size() > 1) answer += ',';
-    answer +=
-        fmt::format("{{\"id\":\"{}\",\"topic\":\"{}\"}}", ids.text(event.number), event.topic);
-  }
-  answer += "]\n";
-  exchange.respond(200, kJson, answer);
+  exchange.respond(200, kJson, published_json(service.shard().fabric().ids, events));
 }
 
 }  // namespace ringcast

@@ -14,6 +14,7 @@
 #include "net/websocket.h"
 #include "protocol/access_review.h"
 #include "protocol/auth/authenticator.h"
+#include "protocol/event_reader.h"
 #include "protocol/mcp/mcp_host.h"
 #include "protocol/protected_resource.h"
 #include "protocol/server_state.h"
@@ -68,6 +69,8 @@ class Service final : public HttpHandler, McpHost {
   McpEndpoint& mcp() { return *mcp_; }
   TopicResources& topic_resources() { return *topic_resources_; }
   DocumentSource* documents() { return documents_.get(); }  // null: no directories are offered
+  // For all batches under way.
+  EventReader& event_reader() { return event_reader_; }
   // For a text that is made and given away at once.
   std::string& scratch() { return scratch_; }
   // Work that goes on beside the requests; cancelled and joined at the end of a drain.
@@ -128,6 +131,7 @@ class Service final : public HttpHandler, McpHost {
   std::unique_ptr<TopicResources> topic_resources_;
   std::unique_ptr<DocumentSource> documents_;
   WebSocketOptions mcp_websocket_;
+  EventReader event_reader_;
   std::string scratch_;
   HttpServer http_;
   Scope background_;

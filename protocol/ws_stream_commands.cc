@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "core/merge.h"
-#include "protocol/batch_parser.h"
+#include "protocol/event_reader.h"
 #include "protocol/sse_request.h"
 #include "protocol/ws_form.h"
 #include "protocol/ws_session.h"

@@ -9,19 +9,31 @@
 namespace ringcast {
 namespace {
 
-// Events as "topic|type|data|id"; an error as its code and message.
-std::vector<std::string> parse(std::string body, const Limits& limits = {}) {
-  static BatchParser parser;
+// Events as "topic|type|data|id"; an error as its code and message. A slice has so many bytes.
+std::vector<std::string> parse_slices(std::string body, const Limits& limits, std::size_t slice) {
+  static EventReader reader;
   const std::size_t size = body.size();
-  body.resize(size + 64);
-  const auto events = parser.parse(std::string_view(body).substr(0, size), limits);
-  if (!events) return {std::string(events.error().code) + ": " + events.error().message};
+  body.resize(size + 64, ']');
+  BatchParser parser(reader);
+  parser.begin(std::string_view(body).substr(0, size), limits);
+  auto read = parser.read_on(slice);
+  while (read && *read == BatchParser::Progress::more) read = parser.read_on(slice);
+  if (!read) return {std::string(read.error().code) + ": " + read.error().message};
   std::vector<std::string> out;
-  for (const BatchEvent& each : *events) {
+  for (const BatchEvent& each : parser.events()) {
     out.push_back(std::string(each.topic) + '|' + std::string(each.event.type) + '|' +
                   std::string(each.event.data) + '|' + std::string(each.event.key));
   }
   return out;
+}
+
+// However it is cut into slices, it is the same.
+std::vector<std::string> parse(const std::string& body, const Limits& limits = {}) {
+  auto whole = parse_slices(body, limits, body.size() + 1);
+  for (const std::size_t slice : {1, 2, 5, 63, 64, 100}) {
+    EXPECT_EQ(parse_slices(body, limits, slice), whole) << body.substr(0, 200);
+  }
+  return whole;
 }
 
 using Events = std::vector<std::string>;
@@ -86,6 +98,120 @@ TEST(BatchParser, LimitsOfBytesAndEvents) {
   EXPECT_TRUE(parse("{\"topic\":\"a\",\"data\":\"abcd\"}", limits)
                   .front()
                   .starts_with("event_too_large: Event 1"));
+}
+
+// The first code that comes with the event, as the message names it.
+void expect_error(const std::string& body, const std::string& error, const Limits& limits = {}) {
+  const Events outcome = parse(body, limits);
+  ASSERT_EQ(outcome.size(), 1U) << body.substr(0, 200);
+  EXPECT_TRUE(outcome.front().starts_with(error))
+      << body.substr(0, 200) << " gives " << outcome.front();
+}
+
+const std::string kGood = R"({"topic":"a","data":1})";
+
+TEST(BatchParser, ArraysThatAreNone) {
+  for (const std::string blank : {"", " ", "\r\n\t"}) {
+    const auto error = [&](const std::string& body, const std::string& what) {
+      expect_error(blank + body + blank, what);
+    };
+    EXPECT_EQ(parse(blank + "[" + blank + "]" + blank), Events{});
+    EXPECT_EQ(parse(blank + "[" + blank + kGood + blank + "]" + blank), Events{"a||1|"});
+    error("[" + blank, "bad_json: Event 1: ");
+    error("[" + blank + ",]", "bad_json: Event 1: ");
+    error("[" + blank + "}", "bad_json: Event 1: ");
+    error("[1 2]", "bad_json: Event 1: ");
+    error("[hello]", "bad_json: Event 1: ");
+    error("[" + kGood + blank, "bad_json: Event 2: ");
+    error("[" + kGood + blank + ",", "bad_json: Event 2: ");
+    error("[" + kGood + blank + ",]", "bad_json: Event 2: ");
+    error("[" + kGood + ",," + kGood + "]", "bad_json: Event 2: ");
+    error("[" + kGood + blank + kGood + "]", "bad_json: Event 2: ");
+    error("[" + kGood + blank + "}", "bad_json: Event 2: ");
+    error("[" + kGood + "]" + blank + "]", "bad_json: Event 2: ");
+    error("[" + kGood + "]" + blank + kGood, "bad_json: Event 2: ");
+    error("[" + kGood + "]\f", "bad_json: Event 2: ");
+    error("[" + kGood + "," + kGood.substr(0, 15) + "]", "bad_json: Event 2: ");
+    error("[" + kGood + ",7]", "bad_event: Event 2: must be an object.");
+    error("[" + kGood + ",[" + kGood + "]]", "bad_event: Event 2: must be an object.");
+    error("[" + kGood + R"(,{"topic":"a","data":"\ud800"}])", "bad_json: Event 2: ");
+    error("[" + kGood + ",{\"topic\":\"a\",\"data\":\"\n\"}]", "bad_json: Event 2: ");
+  }
+  expect_error("\xEF\xBB\xBF[" + kGood + "]", "bad_json: Event 1: ");
+  expect_error("\xEF\xBB\xBF" + kGood, "bad_json: Event 1: ");
+  expect_error(kGood + "[]", "bad_json: Event 1: ");
+}
+
+TEST(BatchParser, TextThatIsNotUtf8) {
+  for (const std::string bad : {"\xff", "\xc0\xaf", "\xed\xa0\x80", "\xe2\x82"}) {
+    const std::string event = "{\"topic\":\"a\",\"data\":\"" + bad + "\"}";
+    expect_error(kGood + "\n" + event, "bad_utf8");
+    expect_error("[" + kGood + "," + event + "]", "bad_utf8");
+    expect_error(kGood + "\n" + bad, "bad_utf8");
+    expect_error(bad, "bad_utf8");
+    // Between slices, half a character is no JSON there either.
+    const std::string behind = "[" + kGood + "]" + bad;
+    EXPECT_TRUE(parse_slices(behind, {}, 4096).front().starts_with("bad_utf8"));
+    EXPECT_TRUE(parse_slices(behind, {}, 1).front().starts_with("bad_"));
+  }
+}
+
+TEST(BatchParser, AnElementNestsAsDeepAsALine) {
+  for (std::size_t depth = 1018; depth < 1030; ++depth) {
+    for (const std::string inner : {"", "1"}) {
+      const std::string event = R"({"topic":"a","data":)" + std::string(depth, '[') + inner +
+                                std::string(depth, ']') + "}";
+      const Events line = parse_slices(event, {}, 4096);
+      const Events element = parse_slices("[" + event + "]", {}, 4096);
+      EXPECT_EQ(line.front().substr(0, 8), element.front().substr(0, 8)) << depth << inner;
+    }
+  }
+  expect_error("[" + std::string(3000, '['), "bad_json: Event 1: ");
+}
+
+TEST(BatchParser, LimitsAreNoticedBeforeReadingOn) {
+  Limits limits;
+  limits.max_batch_events = 2;
+  EXPECT_EQ(parse(kGood + "\n" + kGood + "\n \n", limits).size(), 2U);
+  EXPECT_EQ(parse("[" + kGood + "," + kGood + " ] ", limits).size(), 2U);
+  expect_error(kGood + "\n" + kGood + "\n7\n", "too_many_events", limits);
+  expect_error("[" + kGood + "," + kGood + ",7]", "too_many_events", limits);
+  // What is longer than any event is not read, nor awaited.
+  limits.max_event_bytes = 1000;
+  const std::string text(80'000, 'x');
+  for (const std::string begin : {"", "["}) {
+    const std::string body = begin + R"({"topic":"a","data":")" + text;
+    EXPECT_TRUE(parse_slices(body, limits, 4096).front().starts_with("event_too_large: Event 1"));
+  }
+  std::string escapes;
+  for (unsigned n = 0; n < limits.max_event_bytes; ++n) escapes += "\\u0041";
+  EXPECT_EQ(parse_slices(R"([{"topic":"a","data":")" + escapes + "\"}]", limits, 4096).size(), 1U);
+}
+
+TEST(BatchParser, OthersMayReadInBetween) {
+  EventReader reader;
+  std::string bodies[] = {"[" + kGood + R"(,{"topic":"b","data":"\u0062"}])",
+                          R"({"topic":"c","data":"\u0063"})"
+                          "\n" +
+                              kGood};
+  std::vector<BatchParser> parsers(2, BatchParser(reader));
+  for (unsigned n = 0; n < 2; ++n) {
+    bodies[n].append(64, ' ');
+    parsers[n].begin(std::string_view(bodies[n]).substr(0, bodies[n].size() - 64), {});
+  }
+  bool more = true;
+  while (more) {
+    more = false;
+    for (BatchParser& each : parsers) {
+      const auto read = each.read_on(3);
+      ASSERT_TRUE(read);
+      more = more || *read == BatchParser::Progress::more;
+    }
+  }
+  ASSERT_EQ(parsers[0].events().size(), 2U);
+  ASSERT_EQ(parsers[1].events().size(), 2U);
+  EXPECT_EQ(parsers[0].events()[1].event.data, "b");
+  EXPECT_EQ(parsers[1].events()[0].event.data, "c");
 }
 
 }  // namespace
