@@ -30,7 +30,7 @@ namespace ringcast {
 
 class BatchParser {
  public:
-  static constexpr std::size_t kSliceBytes = 64 << 10;
+  static constexpr std::size_t kSliceBytes = 16 << 10;
   enum class Progress : std::uint8_t { more, done };
 
   // `reader` may serve other batches in between, and outlives this.
