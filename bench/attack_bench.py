@@ -3,8 +3,9 @@
 
 The server runs on one core; the load (ringload: events at a fixed rate, latency from the intended
 send time; each publish is a request) on the other, and there, with the lowest priority, the
-attacker. Each round measures every attack right after a run without one, each on a freshly started
-server, so that a machine that gets busy does so for both. Figures are medians over the rounds.
+attacker. It attacks and rests in turns of some seconds, on one server and beside one load, so that
+a machine that gets busy does so for both. ringload reports intervals of a fraction of a turn; the
+first of each turn is left out. Figures are medians over the intervals of all rounds.
 """
 
 import argparse
@@ -20,11 +21,12 @@ from pathlib import Path
 
 from attackers import ATTACKS
 from compare_lib import machine
-from compare_lib.children import Children, memory, wait_until
+from compare_lib.children import Children, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"
 MOST_RATIO = 1.2
+INTERVALS = 4  # of a turn
 FIGURES = {"latency_us": "deliveries", "publish_us": "requests"}
 CONFIG = """
 metrics: {{interval_ms: 0}}
@@ -54,11 +56,11 @@ def parse():
     )
     add = parser.add_argument
     add("--attacks", nargs="+", choices=list(ATTACKS), default=list(ATTACKS), metavar="NAME")
-    add("--rounds", type=int, default=5, metavar="N")
-    add("--seconds", type=float, default=4, metavar="S", help="measured length of a run")
-    add("--warmup", type=float, default=1, metavar="S", help="load and attack before measuring")
-    add("--subscribers", type=int, default=1000, metavar="N")
-    add("--rate", type=float, default=100, metavar="N", help="events a second")
+    add("--rounds", type=int, default=2, metavar="N", help="a fresh server each")
+    add("--turns", type=int, default=6, metavar="N", help="of attack and of rest, in a round")
+    add("--turn", type=float, default=2, metavar="S", help="length of each")
+    add("--subscribers", type=int, default=500, metavar="N")
+    add("--rate", type=float, default=200, metavar="N", help="events a second")
     add("--pace", type=float, default=1, metavar="N", help="the attacks' pace, as a factor")
     add("--server-core", type=int, default=0, metavar="N")
     add("--client-core", type=int, default=1, metavar="N")
@@ -70,7 +72,7 @@ def parse():
 
 
 class Run:
-    """One measurement: a fresh server, a load, and perhaps an attack beside it."""
+    """One measurement: a fresh server, a load, and an attack beside it, in turns."""
 
     def __init__(self, options, children, folder):
         self.options, self.children, self.folder = options, children, folder
@@ -103,60 +105,79 @@ class Run:
 
     def start_attack(self, name):
         options = self.options
-        command = [PYTHON, ROOT / "bench/attackers.py", name, self.port, "--pace", options.pace]
+        command = [PYTHON, ROOT / "bench/attackers.py", name, self.port]
+        command += ["--pace", options.pace, "--phase", options.turn]
         attacker = self.children.start(command, {options.client_core}, self.log)
         # Whoever is of use comes first, at once.
         os.sched_setscheduler(attacker.pid, os.SCHED_IDLE, os.sched_param(0))
         return attacker
 
-    def load(self):
-        options, result = self.options, self.folder / "ringload.json"
-        result.unlink(missing_ok=True)
+    def start_load(self):
+        options = self.options
         command = [options.ringload, "sse", "--url", f"http://127.0.0.1:{self.port}"]
         command += ["--subscribers", options.subscribers, "--rate", options.rate]
-        command += ["--warmup", options.warmup, "--time", options.seconds]
-        command += ["--cpu", options.client_core, "--json", result, "--quiet"]
-        limit_s = options.seconds + options.warmup + 30
-        status = self.children.run(command, {options.client_core}, self.log, limit_s)
-        if status != 0 or not result.exists():
-            raise Failure(f"ringload ended with {status}")
-        return json.loads(result.read_text())
+        command += ["--time", 2 * options.turns * options.turn]
+        command += ["--interval", options.turn / INTERVALS]
+        command += ["--cpu", options.client_core, "--json", self.folder / "load.json", "--quiet"]
+        return self.children.start(command, {options.client_core}, self.log)
 
     def measure(self, attack):
-        server, attacker = self.start_server(), None
-        before = memory([server.pid])["anon_bytes"]
+        server = self.start_server()
+        before = most = anonymous_bytes(server.pid)
+        attacker, load = self.start_attack(attack), self.start_load()
         try:
-            attacker = self.start_attack(attack) if attack else None
-            figures = self.load()
-            grown = memory([server.pid])["anon_bytes"] - before
-            if server.poll() is not None or (attacker and attacker.poll() is not None):
+            end = time.monotonic() + 2 * self.options.turns * self.options.turn + 60
+            while load.poll() is None and time.monotonic() < end:
+                time.sleep(0.1)
+                most = max(most, anonymous_bytes(server.pid))
+            if load.poll() != 0:
+                raise Failure(f"ringload ended with {load.poll()}")
+            if server.poll() is not None or attacker.poll() is not None:
                 raise Failure("the server or the attacker ended during the run")
         finally:
-            for child in filter(None, (attacker, server)):
+            for child in (attacker, load, server):
                 self.children.stop(child, patience_s=2)
+        figures = json.loads((self.folder / "load.json").read_text())
         lost = figures["lost"] + figures["duplicates"] + figures["errors"]["calls_failed"]
-        out = {each: figures[each]["p99"] for each in FIGURES}
-        return {**out, "grown": grown, "lost": lost, "bound": figures["client"]["bound"]}
+        return {"grown": most - before, "lost": lost, "intervals": self.sort(figures["intervals"])}
+
+    def sort(self, intervals):
+        """Their p99, by what they are of."""
+        turn_s, sorted_ = self.options.turn, {"quiet": [], "attack": []}
+        for each in intervals:
+            turn, into = divmod(each["at_s"] + 1e-6, turn_s)
+            whole = each["seconds"] > 0.9 * turn_s / INTERVALS
+            if whole and into > turn_s / INTERVALS / 2:
+                sample = {key: each[key]["p99"] for key in FIGURES}
+                sorted_["attack" if turn % 2 else "quiet"].append(sample)
+        return sorted_
+
+
+def anonymous_bytes(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return 1024 * int(line.split()[1])
+    return 0
 
 
 def one_round(options, children, number, results):
     for attack in options.attacks:
-        for what in (None, attack):
-            with tempfile.TemporaryDirectory(prefix="attack") as folder:
-                run = Run(options, children, Path(folder))
-                try:
-                    with machine.Disturbance() as disturbance:
-                        sample = run.measure(what)
-                    sample["disturbed"] = disturbance.share
-                    results[attack]["attack" if what else "quiet"].append(sample)
-                except Failure as failure:
-                    print(f"round {number}, {what or 'quiet'}: {failure}", file=sys.stderr)
-                finally:
-                    run.log.close()
+        with tempfile.TemporaryDirectory(prefix="attack") as folder:
+            run = Run(options, children, Path(folder))
+            try:
+                with machine.Disturbance() as disturbance:
+                    sample = run.measure(attack)
+                sample["disturbed"] = disturbance.share
+                results[attack].append(sample)
+            except (Failure, OSError) as failure:
+                print(f"round {number}, {attack}: {failure}", file=sys.stderr)
+            finally:
+                run.log.close()
 
 
-def middle(samples, name):
-    return statistics.median(sample[name] for sample in samples) if samples else float("nan")
+def p99_us(runs, kind, name):
+    samples = [each[name] for run in runs for each in run["intervals"][kind]]
+    return statistics.median(samples) if samples else float("nan")
 
 
 def report(results):
@@ -169,16 +190,14 @@ def report(results):
     for attack, runs in results.items():
         print(f"{attack:<14}", end="")
         for key, name in FIGURES.items():
-            quiet, with_it = (middle(runs[kind], key) / 1000 for kind in ("quiet", "attack"))
+            quiet, with_it = (p99_us(runs, kind, key) / 1000 for kind in ("quiet", "attack"))
             ratio = with_it / quiet
             print(f"{quiet:>14.2f} →{with_it:>8.2f}{ratio:>8.2f}", end="")
             if not ratio <= MOST_RATIO:
                 above.append(f"{attack}: {name} {ratio:.2f}")
-        grown, lost = middle(runs["attack"], "grown") / 2**20, middle(runs["attack"], "lost")
-        others = middle(runs["quiet"] + runs["attack"], "disturbed")
-        print(f"{grown:>6.1f} MiB{lost:>6.0f}{others:>8.0%}")
-        if any(sample["bound"] for sample in runs["attack"]):
-            print("  the load itself had no time left: these figures are the client's")
+        grown, lost = (max(run[key] for run in runs) for key in ("grown", "lost"))
+        others = statistics.median(run["disturbed"] for run in runs)
+        print(f"{grown / 2**20:>6.1f} MiB{lost:>6}{others:>8.0%}", flush=True)
     return above
 
 
@@ -189,14 +208,14 @@ def main():
             sys.exit(f"attack_bench: {program} is not built")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print(machine.describe(machine.facts()))
-    results = {attack: {"quiet": [], "attack": []} for attack in options.attacks}
+    results = {attack: [] for attack in options.attacks}
     begin = time.monotonic()
     with Children() as children:
         for number in range(1, options.rounds + 1):
             one_round(options, children, number, results)
             took = time.monotonic() - begin
             print(f"round {number} of {options.rounds}: {took:.0f} s", file=sys.stderr)
-    above = report(results)
+    above = report({attack: runs for attack, runs in results.items() if runs})
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))
     if above:

@@ -3,11 +3,13 @@
 
 Started by attack_bench.py with the lowest priority there is, so that what it does to those who are
 served comes from the server and not from sharing a core with their load. `--pace` multiplies how
-often things are done in a second.
+often things are done in a second. With `--phase S` it rests every other S seconds of the monotonic
+clock: it attacks in the odd ones, and begins anew in each.
 """
 
 import argparse
 import base64
+import functools
 import itertools
 import json
 import resource
@@ -19,6 +21,8 @@ ATTACKER = "127.0.0.66"  # not trusted, not exempt: its own limits count
 PROXY = "127.0.0.1"  # trusted: it may say for whom it asks
 HELD = 500
 TICK_S = 0.01
+PIECE = 8192
+phase_s = 0
 
 
 def connect(port, source=ATTACKER, receive_buffer=None):
@@ -62,10 +66,14 @@ def frame(opcode, payload, first=0x80):
     return bytes([first | opcode]) + length + b"\0\0\0\0" + payload
 
 
+def resting():
+    return phase_s and int(time.monotonic() / phase_s) % 2 == 0
+
+
 def paced(per_s):
     """Says how many times something is due, every tick; what was not done in time is left out."""
     begin, done = time.monotonic(), 0
-    while True:
+    while not resting():
         due = int((time.monotonic() - begin) * per_s) - done
         if due:
             done += due
@@ -89,11 +97,17 @@ def drain(connection):
         connection.setblocking(True)
 
 
+def send_in_pieces(connection, data):
+    """A large send keeps the core in the kernel, where no priority helps those who share it."""
+    for at in range(0, len(data), PIECE):
+        connection.sendall(data[at : at + PIECE])
+
+
 def once(port, data, read=True):
     """A connection of its own for one piece of data."""
     try:
         with connect(port) as connection:
-            connection.sendall(data)
+            send_in_pieces(connection, data)
             if read:
                 connection.recv(65536)
     except OSError:
@@ -178,16 +192,20 @@ def slow_readers(port, pace):
         pass
 
 
-def bombs(port, pace):
-    """Ten messages a second that are small and would be 64 MiB."""
+@functools.cache
+def bomb():
     compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
     data = compressor.compress(b" " * (64 << 20)) + compressor.flush(zlib.Z_SYNC_FLUSH)
-    bomb = frame(1, data[:-4], 0xC0)
+    return frame(1, data[:-4], 0xC0)
+
+
+def bombs(port, pace):
+    """Ten messages a second that are small and would be 64 MiB."""
     for due in paced(10 * pace):
         for _ in range(due):
             try:
                 with handshake(port, extensions=True) as connection:
-                    connection.sendall(bomb)
+                    send_in_pieces(connection, bomb())
                     connection.recv(65536)
             except OSError:
                 pass
@@ -196,9 +214,10 @@ def bombs(port, pace):
 def deep_json(port, pace):
     """Twenty bodies a second of 1 MB that are nothing but brackets."""
     body = b'[{"topic":"deep","data":' + b"[" * 500_000 + b"]" * 500_000 + b"}]"
+    data = request("POST", "/api/events", (), body)
     for due in paced(20 * pace):
         for _ in range(due):
-            once(port, request("POST", "/api/events", (), body))
+            once(port, data)
 
 
 def pings(port, pace):
@@ -239,10 +258,16 @@ def main():
     parser.add_argument("name", choices=list(ATTACKS))
     parser.add_argument("port", type=int)
     parser.add_argument("--pace", type=float, default=1)
+    parser.add_argument("--phase", type=float, default=0, metavar="S")
     options = parser.parse_args()
+    global phase_s
+    phase_s = options.phase
+    bomb()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     while True:
+        while resting():
+            time.sleep(TICK_S)
         try:
             ATTACKS[options.name](options.port, options.pace)
         except OSError as error:

@@ -37,7 +37,7 @@ struct Arrivals {
   }
 
   SequenceTotals totals;
-  Histogram latency;
+  Histogram latency;  // of the interval under way (Timeline)
   std::uint64_t receives = 0;
   std::uint64_t bytes = 0;
   std::uint64_t gaps = 0;     // `gap` events

@@ -49,7 +49,18 @@ class Histogram {
     return max_ns();
   }
 
+  void add(const Histogram& other) {
+    if (other.total_ == 0) return;
+    for (std::size_t index = 0; index < counts_.size(); ++index) {
+      counts_[index] += other.counts_[index];
+    }
+    total_ += other.total_;
+    sum_ns_ += other.sum_ns_;
+    max_ns_ = std::max(max_ns_, other.max_ns_);
+  }
+
   void clear() {
+    if (total_ == 0) return;
     std::ranges::fill(counts_, 0);
     total_ = sum_ns_ = max_ns_ = 0;
   }

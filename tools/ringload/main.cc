@@ -204,6 +204,10 @@ void add_report_options(CLI::App& app, Options& options) {
       "--poll", options.poll,
       "look for arrivals in a loop instead of sleeping: on loopback a server also pays for "
       "waking its clients, as it would not over a network");
+  app.add_option("--interval", options.interval_s,
+                 "seconds of an interval of the timeline that the JSON has")
+      ->check(CLI::Range(0.01, 3600.0))
+      ->capture_default_str();
   app.add_option("--json", options.json_file, "write the result here as JSON (-: standard output)");
   app.add_flag("--strict", options.strict, "exit with 3 if anything was lost or doubled");
   app.add_flag("--quiet", options.quiet, "no progress, no report");

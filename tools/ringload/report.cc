@@ -72,6 +72,25 @@ std::string json_of(const LatencySummary& latency) {
       latency.mean_us);
 }
 
+// Pieces, joined by commas.
+template <class Items, class Write>
+std::string list_of(const Items& items, Write write) {
+  std::string out = "[";
+  for (const auto& item : items) {
+    if (out.size() > 1) out += ',';
+    out += write(item);
+  }
+  return out + ']';
+}
+
+std::string json_of(const Interval& interval) {
+  return fmt::format(
+      R"({{"at_s":{:.6f},"seconds":{:.6f},"published":{},"delivered":{},"latency_us":{},)"
+      R"("publish_us":{}}})",
+      interval.at_s, interval.seconds, interval.published, interval.delivered,
+      json_of(interval.latency), json_of(interval.publish_latency));
+}
+
 std::string server_json(const Report& report) {
   if (!report.server_known) {
     return R"({"cpu_s":null,"cpu_ns_per_delivery":null,"rss_bytes":null,"anon_bytes":null,)"
@@ -194,11 +213,6 @@ std::string human_bytes(double bytes) {
 }
 
 std::string to_json(const Options& options, const Report& report) {
-  std::string warnings;
-  for (const std::string& warning : report.warnings) {
-    if (!warnings.empty()) warnings += ',';
-    warnings += quoted(warning);
-  }
   std::string out = fmt::format(
       R"({{"target":{},"transport":{},"kind":{},"mode":{},"subscribers":{},"publishers":{},)"
       R"("topics":{},"size":{},)"
@@ -230,10 +244,12 @@ std::string to_json(const Options& options, const Report& report) {
       R"("errors":{{"subscribers_failed":{},"subscribers_lost":{},"publishers_failed":{},)"
       R"("refused":{},"unsent":{},"calls_failed":{}}},)"
       R"("waited_s":{{"server":{:.6f},"client":{:.6f}}},)"
-      R"("netdev_dropped":{},"steal_share":{:.4f},"warnings":[{}]}})",
+      R"("netdev_dropped":{},"steal_share":{:.4f},"warnings":{},"interval_s":{},"intervals":{}}})",
       report.subscribers_failed, report.subscribers_lost, report.publishers_failed, report.refused,
       report.unsent, report.calls_failed, report.server_waited_s, report.client_waited_s,
-      report.netdev_dropped, report.steal_share, warnings);
+      report.netdev_dropped, report.steal_share, list_of(report.warnings, quoted),
+      options.interval_s,
+      list_of(report.intervals, [](const Interval& each) { return json_of(each); }));
   return out + "\n";
 }
 

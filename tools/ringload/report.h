@@ -9,18 +9,9 @@
 #include <vector>
 
 #include "tools/ringload/options.h"
+#include "tools/ringload/timeline.h"
 
 namespace ringcast::load {
-
-struct LatencySummary {
-  double p50_us = 0;
-  double p90_us = 0;
-  double p99_us = 0;
-  double p999_us = 0;
-  double max_us = 0;
-  double mean_us = 0;
-  std::uint64_t count = 0;
-};
 
 struct Report {
   // Of the time measured, after the warm-up.
@@ -53,6 +44,7 @@ struct Report {
 
   LatencySummary latency;
   LatencySummary publish_latency;
+  std::vector<Interval> intervals;
 
   bool server_known = false;
   std::uint64_t server_rss_bytes = 0;

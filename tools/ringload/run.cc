@@ -38,19 +38,6 @@ double seconds(std::uint64_t from_ns, std::uint64_t to_ns) {
   return to_ns > from_ns ? static_cast<double>(to_ns - from_ns) / 1e9 : 0;
 }
 
-LatencySummary summarise(const Histogram& histogram) {
-  const auto us = [&](double share) {
-    return static_cast<double>(histogram.percentile_ns(share)) / 1000;
-  };
-  return {.p50_us = us(0.5),
-          .p90_us = us(0.9),
-          .p99_us = us(0.99),
-          .p999_us = us(0.999),
-          .max_us = static_cast<double>(histogram.max_ns()) / 1000,
-          .mean_us = histogram.mean_ns() / 1000,
-          .count = histogram.count()};
-}
-
 std::unique_ptr<Workload> make_workload(const Options& options, const Address& address, Loop& loop,
                                         Arrivals& arrivals) {
   if (options.kind == Kind::fan_out) {
@@ -105,6 +92,7 @@ Run::Run(const Options& options, const Address& address, std::unique_ptr<Loop> l
       address_(address),
       loop_(std::move(loop)),
       arrivals_(random_run(), options.size),
+      timeline_(options.interval_s),
       workload_(make_workload(options, address_, *loop_, arrivals_)),
       members_(members(options)),
       progress_(!options.quiet && isatty(STDERR_FILENO) != 0) {
@@ -166,7 +154,15 @@ void Run::turn(std::int64_t until_ns) {
   } else {
     loop_->turn(std::max<std::int64_t>(exact ? wait - kSpinNs : wait, 0));
   }
+  if (timeline_.due(loop_->now_ns())) timeline_.cut(loop_->now_ns(), seen());
   if (progress_ && now >= next_progress_ns_) show_progress();
+}
+
+Timeline::Seen Run::seen() {
+  return {.published = pacer().answered(),
+          .delivered = arrivals_.totals.delivered,
+          .latency = arrivals_.latency,
+          .publish_latency = pacer().publish_latency()};
 }
 
 void Run::turn_until(std::int64_t until_ns) {
@@ -185,11 +181,11 @@ Result<void> Run::load(Report& report) {
   polling_ = options_.poll;
   if (options_.mode != Mode::idle) pacer().start(start);
   turn_until(from);
-  pacer().clear_latency();
   const Sample first = sample();
+  timeline_.begin(loop_->clock_ns(), seen());
   turn_until(until);
   const Sample last = sample();
-  report.publish_latency = summarise(pacer().publish_latency());
+  timeline_.end(loop_->clock_ns(), seen());
   pacer().stop();
   if (pacer().failed() == options_.publishers && options_.mode != Mode::idle) {
     return fail("publish_failed",
@@ -198,6 +194,7 @@ Result<void> Run::load(Report& report) {
                             pacer().first_error()));
   }
   drain();
+  timeline_.add_late(arrivals_.latency);
   fill(report, first, last);
   return {};
 }
@@ -274,7 +271,9 @@ void Run::fill(Report& report, const Sample& from, const Sample& to) const {
   report.refused = pacer().refused();
   report.unsent = pacer().unsent();
   report.publishers_failed = static_cast<std::uint32_t>(pacer().failed());
-  report.latency = summarise(arrivals_.latency);
+  report.latency = summarise(timeline_.latency());
+  report.publish_latency = summarise(timeline_.publish_latency());
+  report.intervals = timeline_.intervals();
 
   const Memory now = memory(options_.server_pids);
   report.server_rss_bytes = now.rss_bytes;

@@ -17,6 +17,7 @@
 #include "tools/ringload/machine.h"
 #include "tools/ringload/options.h"
 #include "tools/ringload/report.h"
+#include "tools/ringload/timeline.h"
 #include "tools/ringload/workload.h"
 
 namespace ringcast::load {
@@ -53,6 +54,7 @@ class Run {
   void turn_until(std::int64_t until_ns);
   void drain();
   void show_progress();
+  Timeline::Seen seen();
   Sample sample() const;
   void fill(Report& report, const Sample& from, const Sample& to) const;
   void warn(Report& report) const;
@@ -64,6 +66,7 @@ class Run {
   Address address_;
   std::unique_ptr<Loop> loop_;
   Arrivals arrivals_;
+  Timeline timeline_;
   std::unique_ptr<Workload> workload_;
   std::string_view members_;  // what they are called
   Memory memory_before_;
