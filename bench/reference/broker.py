@@ -57,7 +57,7 @@ class Subscriber(Generic[Message]):
 
 
 class Topic:
-    """The subscribers of one topic here, grouped by encoding: each event is encoded once a group."""
+    """The subscribers of a topic in this worker, by encoding: an event is encoded once for each."""
 
     def __init__(self) -> None:
         self.groups: DefaultDict[Encode, Set[Subscriber]] = defaultdict(set)
@@ -129,13 +129,16 @@ class Broker:
     async def _flush(self) -> None:
         while self.outbox:
             batch, self.outbox = self.outbox, []
-            pipeline = self.redis.pipeline(transaction=False)
-            for channel, events, _ in batch:
-                for data in events:
-                    pipeline.publish(channel, data)
+            commands = [(channel, data) for channel, events, _ in batch for data in events]
             failure = None
             try:
-                await pipeline.execute()
+                if len(commands) == 1:  # a pipeline of one costs a fifth more
+                    await self.redis.publish(*commands[0])
+                else:
+                    pipeline = self.redis.pipeline(transaction=False)
+                    for command in commands:
+                        pipeline.publish(*command)
+                    await pipeline.execute()
             except RedisError as error:
                 failure = error
             for _, _, done in batch:

@@ -32,7 +32,7 @@ async def publish(topic: str, request: Request) -> JSONResponse:
     uploads.add(task)
     try:
         async for chunk in request.stream():
-            *lines, rest = (rest + chunk).split(b"\n") if chunk else (rest,)
+            *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > LINE_LIMIT:
                 raise HTTPException(413, f"A line has at most {LINE_LIMIT} bytes.")
             if events := [line.rstrip(b"\r") for line in lines if line not in (b"", b"\r")]:

@@ -85,7 +85,8 @@ def initialize(params: Dict[str, Any]) -> Dict[str, Any]:
 def call_tool(params: Dict[str, Any]) -> Dict[str, Any]:
     if params.get("name") != "echo":
         raise RpcError(INVALID_PARAMS, f"There is no tool {params.get('name')!r}.")
-    text = (params.get("arguments") or {}).get("text")
+    arguments = params.get("arguments")
+    text = arguments.get("text") if isinstance(arguments, dict) else None
     if not isinstance(text, str):
         message = "The tool echo needs a `text`."
         return {"content": [{"type": "text", "text": message}], "isError": True}
@@ -101,13 +102,21 @@ METHODS: Dict[str, Callable[[Dict[str, Any]], Dict[str, Any]]] = {
 
 
 def answer(value: Dict[str, Any], status: int = 200, headers: Optional[dict] = None) -> Response:
-    body = ujson.dumps(value, ensure_ascii=False, escape_forward_slashes=False)
-    return Response(body, status, headers, "application/json")
+    return Response(ujson.dumps(value, escape_forward_slashes=False), status, headers, "application/json")
 
 
 def error(code: int, message: str, status: int, number: Any = None) -> Response:
     problem = {"code": code, "message": message}
     return answer({"jsonrpc": "2.0", "id": number, "error": problem}, status)
+
+
+def well_formed(message: Any) -> bool:
+    return (
+        isinstance(message, dict)
+        and message.get("jsonrpc") == "2.0"
+        and isinstance(message.get("method", ""), str)
+        and isinstance(message.get("id", 0), (str, int))
+    )
 
 
 def foreign(request: Request) -> bool:
@@ -129,7 +138,6 @@ async def refusal(request: Request, sessions: Sessions) -> Optional[Response]:
     return None
 
 
-@router.post("/mcp")
 async def post(request: Request) -> Response:
     sessions = request.app.state.sessions
     if foreign(request):
@@ -138,7 +146,7 @@ async def post(request: Request) -> Response:
         message = ujson.loads(await request.body())
     except ValueError:
         return error(PARSE_ERROR, "The body is no JSON.", 400)
-    if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
+    if not well_formed(message):
         return error(INVALID_REQUEST, "The body is no message of JSON-RPC 2.0.", 400)
     method = message.get("method")
     if method != "initialize":
@@ -160,6 +168,10 @@ async def post(request: Request) -> Response:
         return error(problem.code, str(problem), 200, number)
     headers = {"Mcp-Session-Id": await sessions.create()} if method == "initialize" else None
     return answer({"jsonrpc": "2.0", "id": number, "result": result}, 200, headers)
+
+
+# Starlette's route, as FastAPI's would solve dependencies that there are none of, for each call.
+router.add_route("/mcp", post, methods=["POST"])
 
 
 @router.delete("/mcp")
