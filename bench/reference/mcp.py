@@ -102,7 +102,8 @@ METHODS: Dict[str, Callable[[Dict[str, Any]], Dict[str, Any]]] = {
 
 
 def answer(value: Dict[str, Any], status: int = 200, headers: Optional[dict] = None) -> Response:
-    return Response(ujson.dumps(value, escape_forward_slashes=False), status, headers, "application/json")
+    body = ujson.dumps(value, escape_forward_slashes=False)
+    return Response(body, status, headers, "application/json")
 
 
 def error(code: int, message: str, status: int, number: Any = None) -> Response:
