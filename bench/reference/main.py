@@ -19,7 +19,17 @@ broker = Broker(redis)
 app = FastAPI(openapi_url=None)
 app.state.broker = broker
 app.state.sessions = mcp.Sessions(redis)
-for part in (mcp, sse, chunked, websocket):
+
+
+async def publish(request: Request) -> Response:
+    await broker.publish(request.path_params["topic"], (await request.body(),))
+    return Response(b'{"published":1}', media_type="application/json")
+
+
+# Starlette's route: it halves what a request costs where nothing is asked of FastAPI's.
+app.add_route("/events/{topic}", publish, methods=["POST"])
+
+for part in (mcp, sse, chunked, websocket):  # tried one after the other: what is used most first
     app.include_router(part.router)
 
 
@@ -50,15 +60,6 @@ uvicorn.Server.handle_exit = handle_exit
 @app.exception_handler(ClientDisconnect)
 async def gone(_request: Request, _problem: ClientDisconnect) -> Response:
     return Response(status_code=400)  # which nobody reads: the client left within its request
-
-
-async def publish(request: Request) -> Response:
-    await broker.publish(request.path_params["topic"], (await request.body(),))
-    return Response(b'{"published":1}', media_type="application/json")
-
-
-# Starlette's route: it halves what a request costs where nothing is asked of FastAPI's.
-app.add_route("/events/{topic}", publish, methods=["POST"])
 
 
 @app.get("/health")
