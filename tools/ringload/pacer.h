@@ -83,7 +83,7 @@ class Pacer final : public PublisherOwner {
   std::uint64_t never_arrived(const Fleet& fleet) const;
 
   Histogram& publish_latency() { return publish_latency_; }  // of the interval under way
-  std::uint64_t late_by_us() const { return late_by_us_; }  // sent > kLateNs late: client too slow
+  std::uint64_t late_by_us() const { return late_by_us_; }   // sent > kLateNs late: client too slow
   std::uint64_t late_by_answers() const { return late_by_answers_; }  // ... its publisher waited
   std::uint64_t refused() const { return refused_; }                  // 429 and 503
   std::size_t failed() const { return failed_; }
