@@ -62,7 +62,7 @@ struct Options {
   std::string topic_prefix = "load";
   std::string event = "load";
   std::vector<pid_t> server_pids;
-  int cpu = -1;  // -1: wherever the system puts us
+  int cpu = -1;           // -1: wherever the system puts us
   double interval_s = 1;  // of the report's timeline
   std::string json_file;
   bool poll = false;  // never sleep under load
