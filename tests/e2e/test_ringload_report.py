@@ -279,7 +279,7 @@ def test_page_draws_every_plot(browser, page, tmp_path, scheme):
         assert plot["legend"] == (3 if lines else 0), plot
         assert len(plot["labels"]) == (2 if lines else 1), plot
         for label in plot["labels"]:
-            assert re.search(r"\((%|1/s|s|ns|(µs|ms|s)(, log scale)?)[,)]", label), label
+            assert re.search(r"\((%|1/s|s|ns|((ns|µs|ms) to )?(µs|ms|s)(, log scale)?)[,)]", label), label
     folder = pathlib.Path(os.environ.get("SCREENSHOTS", tmp_path))
     browser.save_screenshot(str(folder / f"report-{scheme}.png"))
     ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")

@@ -118,9 +118,11 @@ TEST(RingloadPlotAxis, SuitsItsValues) {
   EXPECT_EQ(axis.ticks.back().text, "2");
   range.add(2e6);
   axis = latency_axis("latency", range);
-  EXPECT_EQ(axis.label, "latency (s, log scale)");
-  EXPECT_DOUBLE_EQ(axis.from, 100);
-  EXPECT_DOUBLE_EQ(axis.to, 1e7);
+  EXPECT_EQ(axis.label, "latency (µs to s, log scale)");
+  EXPECT_DOUBLE_EQ(axis.from, 500);
+  EXPECT_DOUBLE_EQ(axis.to, 2e6);
+  EXPECT_EQ(axis.ticks.front().text, "500 µs");
+  EXPECT_EQ(axis.ticks.back().text, "2 s");
   EXPECT_EQ(axis.place(1), 0);
   axis = percentile_axis(5000);
   EXPECT_EQ(axis.ticks.back().text, "99.9");

@@ -64,10 +64,7 @@ std::string_view word_of(const Change& change) {
 }
 
 bool worth_a_row(const Change& change) {
-  if (change.figure->sense != Sense::correctness) return true;
-  const std::string_view name = change.figure->name;
-  return name == "lost" || name == "duplicates" || name == "out_of_order" ||
-         change.before.max > 0 || change.after.max > 0;
+  return change.figure->usual || change.before.max > 0 || change.after.max > 0;
 }
 
 std::string text_of(const MeasurementDiff& diff) {

@@ -64,15 +64,19 @@ constexpr std::array kFigures = {
            always<&RunResult::duplicates>},
     Figure{"out_of_order", "out of order", Unit::count, Sense::correctness,
            always<&RunResult::out_of_order>},
-    Figure{"altered", "altered", Unit::count, Sense::correctness, always<&RunResult::altered>},
-    Figure{"foreign", "foreign", Unit::count, Sense::correctness, always<&RunResult::foreign>},
-    Figure{"gaps", "gap events", Unit::count, Sense::correctness, always<&RunResult::gaps>},
+    Figure{"altered", "altered", Unit::count, Sense::correctness, always<&RunResult::altered>,
+           false},
+    Figure{"foreign", "foreign", Unit::count, Sense::correctness, always<&RunResult::foreign>,
+           false},
+    Figure{"gaps", "gap events", Unit::count, Sense::correctness, always<&RunResult::gaps>, false},
     Figure{"calls_failed", "failed calls", Unit::count, Sense::correctness,
-           always<&RunResult::calls_failed>},
-    Figure{"refused", "refused", Unit::count, Sense::correctness, always<&RunResult::refused>},
-    Figure{"unsent", "never sent", Unit::count, Sense::correctness, always<&RunResult::unsent>},
+           always<&RunResult::calls_failed>, false},
+    Figure{"refused", "refused", Unit::count, Sense::correctness, always<&RunResult::refused>,
+           false},
+    Figure{"unsent", "never sent", Unit::count, Sense::correctness, always<&RunResult::unsent>,
+           false},
     Figure{"connections_failed", "failed connections", Unit::count, Sense::correctness,
-           always<&RunResult::connections_failed>},
+           always<&RunResult::connections_failed>, false},
 };
 
 double median_of(std::vector<double>& values) {
@@ -128,6 +132,12 @@ std::string human(Unit unit, double value) {
       break;
   }
   return with_commas(value);
+}
+
+std::string typeset(Unit unit, double value) {
+  std::string text = human(unit, value);
+  if (text.ends_with(" us")) text.replace(text.size() - 2, 2, "µs");
+  return text;
 }
 
 std::string printable(std::string_view text) {

@@ -28,6 +28,7 @@ struct Figure {
   Unit unit;
   Sense sense;
   std::optional<double> (*of)(const RunResult& run);
+  bool usual = true;  // shown even where it is zero everywhere
 };
 
 std::span<const Figure> all_figures();
@@ -49,6 +50,8 @@ const RunResult& typical_run(const Measurement& measurement);
 
 // "1,234", "1.25 ms", "87 %".
 std::string human(Unit unit, double value);
+// The same for pages, which have an µ.
+std::string typeset(Unit unit, double value);
 
 // Names come from files: control characters, which a terminal obeys, become U+FFFD.
 std::string printable(std::string_view text);

@@ -35,4 +35,6 @@ inline std::string html(std::string_view text) {
   return out;
 }
 
+inline std::string html(Unit unit, double value) { return html(typeset(unit, value)); }
+
 }  // namespace ringcast::load

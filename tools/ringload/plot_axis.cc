@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 namespace ringcast::load {
 namespace {
@@ -12,6 +11,24 @@ namespace {
 constexpr double kTwoDecades = 100;
 constexpr int kMostTicks = 6;
 constexpr double kLeast = 1e-3;  // nothing is measured more finely than in ns
+
+struct TimeUnit {
+  double us;
+  const char* name;
+};
+
+TimeUnit unit_of(double us) {
+  // What is printed as 1000 of a unit is 1 of the next.
+  if (us < 0.9995) return {1e-3, "ns"};
+  if (us < 999.5) return {1, "µs"};
+  if (us < 999.5e3) return {1e3, "ms"};
+  return {1e6, "s"};
+}
+
+std::string short_time(double us) {
+  const TimeUnit unit = unit_of(us);
+  return short_number(us / unit.us) + " " + unit.name;
+}
 
 // 1, 2 or 5 times a power of ten, so that at most kMostTicks of it reach `most`.
 double nice_step(double most) {
@@ -34,20 +51,32 @@ void fill_linear(PlotAxis& axis, double most, double unit) {
   }
 }
 
-// Whole decades, or ends at 1, 2, 5 where there are few.
-void fill_log(PlotAxis& axis, const PlotRange& range, double unit) {
+// The next of 1, 2, 5 times a power of ten, up or down.
+double nice_end(double value, bool up) {
+  const double power = std::pow(10, std::floor(std::log10(value) + 1e-9));
+  double below = power;
+  for (const double factor : {1.0, 2.0, 5.0, 10.0}) {
+    const double end = power * factor;
+    if (end > value * (1 + 1e-9)) return up ? end : below;
+    if (up && end >= value * (1 - 1e-9)) return end;
+    below = end;
+  }
+  return below;
+}
+
+// Of µs. Over many decades, only their beginnings have numbers.
+void fill_log(PlotAxis& axis, const PlotRange& us) {
   axis.log = true;
-  const double low = std::floor(std::log10(range.least / unit) + 1e-9);
-  const double high = std::ceil(std::log10(range.most / unit) - 1e-9);
-  axis.from = std::pow(10, low) * unit;
-  axis.to = std::pow(10, std::max(high, low + 1)) * unit;
-  const bool fine = high - low <= 4;
-  for (double decade = low; decade <= high; ++decade) {
+  axis.from = nice_end(us.least, false);
+  axis.to = nice_end(us.most, true);
+  const bool fine = axis.to / axis.from <= 1e4;
+  const double first = std::floor(std::log10(axis.from) + 1e-9);
+  for (double decade = first; decade <= std::log10(axis.to) + 1e-9; ++decade) {
     for (int digit = 1; digit < 10; ++digit) {
       const double value = std::pow(10, decade) * digit;
-      if (value * unit > axis.to * (1 + 1e-9)) break;
+      if (value < axis.from * (1 - 1e-9) || value > axis.to * (1 + 1e-9)) continue;
       const bool named = digit == 1 || (fine && (digit == 2 || digit == 5));
-      axis.ticks.push_back({value * unit, named ? short_number(value) : ""});
+      axis.ticks.push_back({value, named ? short_time(value) : ""});
     }
   }
 }
@@ -69,16 +98,17 @@ void PlotRange::add(double value) {
 }
 
 PlotAxis latency_axis(const std::string& what, const PlotRange& us) {
-  const auto [unit, name] = us.most < 1e3   ? std::pair{1.0, "µs"}
-                            : us.most < 1e6 ? std::pair{1e3, "ms"}
-                                            : std::pair{1e6, "s"};
   PlotAxis axis;
-  const bool log = us.least > 0 && us.most / us.least > kTwoDecades;
-  axis.label = fmt::format("{} ({}{})", what, name, log ? ", log scale" : "");
-  if (log) {
-    fill_log(axis, us, unit);
+  const TimeUnit unit = unit_of(us.most);
+  if (us.least > 0 && us.most / us.least > kTwoDecades) {
+    const std::string least = unit_of(us.least).name;
+    axis.label = least == unit.name
+                     ? fmt::format("{} ({}, log scale)", what, unit.name)
+                     : fmt::format("{} ({} to {}, log scale)", what, least, unit.name);
+    fill_log(axis, us);
   } else {
-    fill_linear(axis, us.most, unit);
+    axis.label = fmt::format("{} ({})", what, unit.name);
+    fill_linear(axis, us.most, unit.us);
   }
   return axis;
 }

@@ -30,8 +30,8 @@ struct PlotRange {
   void add(double value);
 };
 
-// Latencies in µs: in the unit that suits the largest, on a log scale if they span more than two
-// decades, otherwise from zero.
+// Latencies in µs: from zero, in the unit that suits the largest; on a log scale if they span more
+// than two decades, where each number has its unit.
 PlotAxis latency_axis(const std::string& what, const PlotRange& us);
 // From zero; numbers are written as 1.5k or 2M.
 PlotAxis amount_axis(const std::string& label, const PlotRange& range);

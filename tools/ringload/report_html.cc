@@ -99,6 +99,11 @@ std::string card(std::string_view heading, std::string_view hint, const std::str
       hint, content);
 }
 
+// On a narrow screen a plot keeps a width at which it can be read.
+std::string scrolling(const std::string& plot) {
+  return plot.empty() ? "" : "<div class=\"scroll\">" + plot + "</div>\n";
+}
+
 std::string row(std::string_view kind, const std::string& cards) {
   return cards.empty() ? "" : fmt::format("<div class=\"row {}\">\n{}</div>\n", kind, cards);
 }
@@ -128,11 +133,11 @@ std::string plots(const Measurements& measurements) {
   std::string out = card("Latency by percentile",
                          "How late the slowest of so many deliveries were. Each vertical line on "
                          "the right is ten times rarer than the one before.",
-                         latency_curve(measurements));
+                         scrolling(latency_curve(measurements)));
   out += row("two", card("Throughput over time", "what arrived in each interval",
-                         throughput_over_time(measurements)) +
+                         scrolling(throughput_over_time(measurements))) +
                         card("p99 latency over time", "of what arrived in each interval",
-                             p99_over_time(measurements)));
+                             scrolling(p99_over_time(measurements))));
   return out;
 }
 

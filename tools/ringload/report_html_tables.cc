@@ -38,11 +38,10 @@ std::string command_line(const RunResult& run) {
   return line;
 }
 
-std::string settings_of(const RunResult& run) {
-  std::string text = fmt::format("{} {}", run.transport, run.mode);
-  if (run.rate) text += fmt::format(", {}/s", with_commas(*run.rate));
-  if (run.window) text += fmt::format(", window {}", with_commas(*run.window));
-  return text;
+std::string load_of(const RunResult& run) {
+  if (run.rate) return fmt::format("open loop, {}/s", with_commas(*run.rate));
+  if (run.window) return fmt::format("closed loop, window {}", with_commas(*run.window));
+  return run.mode;
 }
 
 std::string head_row(const Measurements& measurements) {
@@ -84,10 +83,10 @@ std::string figure_cell(const Spread& spread, const Figure& figure, bool best) {
                                 wrong  ? " class=\"bad\""
                                 : best ? " class=\"best\""
                                        : "",
-                                html(human(figure.unit, spread.median)));
+                                html(figure.unit, spread.median));
   if (spread.max > spread.min) {
-    out += fmt::format("<small>{} to {}</small>", html(human(figure.unit, spread.min)),
-                       html(human(figure.unit, spread.max)));
+    out += fmt::format("<small>{} to {}</small>", html(figure.unit, spread.min),
+                       html(figure.unit, spread.max));
   }
   return out + "</td>";
 }
@@ -108,8 +107,18 @@ std::string figure_row(const Measurements& measurements, const Figure& figure) {
                      html(figure.title), cells);
 }
 
-std::string table(const std::string& content) {
-  return "<div class=\"scroll\"><table>\n" + content + "</table></div>\n";
+// Of the failures that hardly ever happen, those that did not.
+bool rare_and_absent(const Measurements& measurements, const Figure& figure) {
+  if (figure.sense != Sense::correctness || figure.usual) return false;
+  return std::ranges::none_of(measurements, [&](const Measurement& each) {
+    const auto spread = spread_of(each, figure);
+    return spread && spread->max > 0;
+  });
+}
+
+std::string table(const std::string& content, std::string_view kind = "") {
+  return fmt::format("<div class=\"scroll\"><table class=\"{}\">\n", kind) + content +
+         "</table></div>\n";
 }
 
 std::string run_row(const Measurement& measurement, std::size_t index) {
@@ -120,7 +129,7 @@ std::string run_row(const Measurement& measurement, std::size_t index) {
     const auto value = figure.of(run);
     const bool wrong = figure.sense == Sense::correctness && value.value_or(0) > 0;
     out += fmt::format("<td{}>{}</td>", wrong ? " class=\"bad\"" : "",
-                       value ? html(human(figure.unit, *value)) : "–");
+                       value ? html(figure.unit, *value) : "–");
   }
   return out + "</tr>\n";
 }
@@ -173,8 +182,10 @@ std::string what_went_wrong(const Measurement& measurement) {
 
 std::string figures_table(const Measurements& measurements) {
   std::string out = head_row(measurements) + "<tbody>\n";
+  out += plain_row(measurements, "transport",
+                   [](const Measurement& each) { return each.runs.front().transport; });
   out += plain_row(measurements, "load",
-                   [](const Measurement& each) { return settings_of(each.runs.front()); });
+                   [](const Measurement& each) { return load_of(each.runs.front()); });
   out += plain_row(measurements, "subscribers or connections", [](const Measurement& each) {
     return with_commas(each.runs.front().subscribers);
   });
@@ -186,7 +197,17 @@ std::string figures_table(const Measurements& measurements) {
   out += plain_row(measurements, "measured", [](const Measurement& each) {
     return fmt::format("{} × {:.3g} s", each.runs.size(), each.runs.front().seconds);
   });
-  for (const Figure& figure : all_figures()) out += figure_row(measurements, figure);
+  std::string rare;
+  for (const Figure& figure : all_figures()) {
+    if (rare_and_absent(measurements, figure)) {
+      rare += fmt::format("{}{}", rare.empty() ? "" : ", ", figure.title);
+    } else {
+      out += figure_row(measurements, figure);
+    }
+  }
+  if (!rare.empty()) {
+    out += plain_row(measurements, rare, [](const Measurement&) { return std::string("0"); });
+  }
   return table(out + "</tbody>\n");
 }
 
@@ -243,7 +264,7 @@ std::string environment_table(const Measurements& measurements) {
                ? fmt::format("{:.2f} to {:.2f}", each.least_load, each.most_load)
                : fmt::format("{:.2f}", each.most_load);
   });
-  return table(out + "</tbody>\n");
+  return table(out + "</tbody>\n", "narrow");
 }
 
 std::string commands_of(const Measurements& measurements) {

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "tools/ringload/figure.h"
-#include "tools/ringload/report.h"
 #include "tools/ringload/svg_plot.h"
 
 namespace ringcast::load {
@@ -36,7 +35,7 @@ void for_each_run(const std::vector<Measurement>& measurements, Take take) {
 
 std::string about_point(const std::string& name, const CurvePoint& point) {
   return fmt::format("{}: {} % within {}", name, fmt::format("{:g}", 100 * point.share),
-                     human_us(point.us));
+                     typeset(Unit::microseconds, point.us));
 }
 
 // Where a percentile lies; that of the maximum is one step beyond the last.
@@ -125,7 +124,7 @@ std::string figure_bars(const std::vector<Measurement>& measurements, std::strin
                          .value = spread->median,
                          .min = spread->min,
                          .max = spread->max,
-                         .text = human(shown.unit, spread->median)});
+                         .text = typeset(shown.unit, spread->median)});
   }
   if (plot.bars.empty()) return "";
   if (shown.unit == Unit::microseconds) {
@@ -178,7 +177,7 @@ std::string p99_over_time(const std::vector<Measurement>& measurements) {
   PlotRange latencies;
   LinePlot plot = over_time(
       measurements, [](const RunInterval& each) { return each.latency.p99_us; },
-      [](double value) { return "p99 " + human_us(value); }, latencies);
+      [](double value) { return "p99 " + typeset(Unit::microseconds, value); }, latencies);
   if (plot.lines.empty()) return "";
   plot.title = "p99 latency over time";
   plot.y = latency_axis("p99 latency", latencies);

@@ -55,6 +55,7 @@ svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--ink); font-size: 13px; }
 svg .tick, svg .label { fill: var(--soft); }
 svg .tick { font-size: 12px; font-variant-numeric: tabular-nums; }
+svg .name { font-size: 13px; }
 svg .value { font-weight: 600; font-variant-numeric: tabular-nums; }
 svg .middle { text-anchor: middle; }
 svg .end { text-anchor: end; }
@@ -75,13 +76,14 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { padding: 5px 10px; text-align: right; border-bottom: 1px solid var(--grid);
   white-space: nowrap; vertical-align: top; }
 th:first-child, td:first-child { text-align: left; }
-tbody th { font-weight: 400; color: var(--soft); }
+tbody th { font-weight: 400; color: var(--soft); white-space: normal; min-width: 13ch; }
 thead th { border-bottom: 2px solid var(--line); }
 thead th.series { border-bottom-color: var(--c); }
 tbody tr.group th, tbody tr.group td { border-top: 2px solid var(--line); }
 td small { display: block; color: var(--soft); font-size: 12px; }
 td.best { font-weight: 700; }
 td.best small { font-weight: 400; }
+table.narrow { width: auto; }
 td.left, th.left { text-align: left; }
 pre { background: var(--code); border: 1px solid var(--line); border-radius: 6px; margin: 8px 0 0;
   padding: 10px 12px; white-space: pre-wrap; overflow-wrap: anywhere; tab-size: 2;

@@ -31,11 +31,9 @@ std::string cell(const Measurement& measurement, const Figure& figure) {
 
 // Rare failures only take room where there are some.
 bool worth_a_row(const std::vector<Measurement>& measurements, const Figure& figure) {
-  const bool always =
-      figure.name == "lost" || figure.name == "duplicates" || figure.name == "out_of_order";
   return std::ranges::any_of(measurements, [&](const Measurement& each) {
     const auto spread = spread_of(each, figure);
-    return spread && (figure.sense != Sense::correctness || always || spread->max > 0);
+    return spread && (figure.usual || spread->max > 0);
   });
 }
 

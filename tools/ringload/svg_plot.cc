@@ -119,7 +119,7 @@ std::string path_of(const LinePlot& plot, const PlotLine& drawn, const Frame& fr
 std::string bar_of(const BarPlot& plot, const Bar& bar, const Frame& frame, double y) {
   constexpr double kThick = 20;
   const double end = std::max(frame.x(plot.axis, bar.value), frame.left + 1);
-  std::string out = words(frame.left, y - 6, "name", shortened(bar.name));
+  std::string out = words(frame.left, y - 7, "name", shortened(bar.name));
   out +=
       fmt::format(R"(<rect class="bar {}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{}" rx="2">)"
                   R"(<title>{}: {}</title></rect>)",
@@ -163,7 +163,7 @@ std::string svg_of(const LinePlot& plot) {
 }
 
 std::string svg_of(const BarPlot& plot) {
-  constexpr double kRow = 50;
+  constexpr double kRow = 52;
   std::size_t longest = 0;
   for (const Bar& bar : plot.bars) longest = std::max(longest, characters(bar.text));
   const Frame frame{.left = 6,
@@ -179,7 +179,7 @@ std::string svg_of(const BarPlot& plot) {
   }
   out += line(frame.left, frame.top, frame.left, frame.bottom, "axis");
   out += words((frame.left + frame.right) / 2, frame.bottom + 40, "label middle", plot.axis.label);
-  double y = frame.top + 22;
+  double y = frame.top + 24;
   for (const Bar& bar : plot.bars) {
     out += bar_of(plot, bar, frame, y);
     y += kRow;
