@@ -119,7 +119,7 @@ std::string path_of(const LinePlot& plot, const PlotLine& drawn, const Frame& fr
 std::string bar_of(const BarPlot& plot, const Bar& bar, const Frame& frame, double y) {
   constexpr double kThick = 20;
   const double end = std::max(frame.x(plot.axis, bar.value), frame.left + 1);
-  std::string out = words(frame.left, y - 7, "name", shortened(bar.name));
+  std::string out = words(frame.left + 5, y - 7, "name", shortened(bar.name));
   out +=
       fmt::format(R"(<rect class="bar {}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{}" rx="2">)"
                   R"(<title>{}: {}</title></rect>)",
