@@ -45,9 +45,9 @@ MeasurementDiff compare_all(const Measurement& before, const Measurement& after,
 std::string cell(const Figure& figure, const Spread& spread) {
   const bool counts = figure.sense == Sense::correctness;
   const std::string value = human(figure.unit, counts ? spread.max : spread.median);
-  if (counts || spread.min == spread.max) return value;
-  return fmt::format("{} ({}..{})", value, human(figure.unit, spread.min),
-                     human(figure.unit, spread.max));
+  const std::string least = human(figure.unit, spread.min);
+  const std::string most = human(figure.unit, spread.max);
+  return counts || least == most ? value : fmt::format("{} ({}..{})", value, least, most);
 }
 
 std::string_view word_of(const Change& change) {

@@ -84,10 +84,9 @@ std::string figure_cell(const Spread& spread, const Figure& figure, bool best) {
                                 : best ? " class=\"best\""
                                        : "",
                                 html(figure.unit, spread.median));
-  if (spread.max > spread.min) {
-    out += fmt::format("<small>{} to {}</small>", html(figure.unit, spread.min),
-                       html(figure.unit, spread.max));
-  }
+  const std::string least = html(figure.unit, spread.min);
+  const std::string most = html(figure.unit, spread.max);
+  if (least != most) out += fmt::format("<small>{} to {}</small>", least, most);
   return out + "</td>";
 }
 

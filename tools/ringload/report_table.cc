@@ -24,9 +24,9 @@ std::string cell(const Measurement& measurement, const Figure& figure) {
   const auto spread = spread_of(measurement, figure);
   if (!spread) return "-";
   const std::string median = human(figure.unit, spread->median);
-  if (spread->min == spread->max) return median;
-  return fmt::format("{} ({}..{})", median, human(figure.unit, spread->min),
-                     human(figure.unit, spread->max));
+  const std::string least = human(figure.unit, spread->min);
+  const std::string most = human(figure.unit, spread->max);
+  return least == most ? median : fmt::format("{} ({}..{})", median, least, most);
 }
 
 // Rare failures only take room where there are some.

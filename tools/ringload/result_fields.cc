@@ -97,19 +97,25 @@ ResultFields ResultFields::object_or_nothing(std::string_view name) {
   return value ? ResultFields(*value, path, *wrong_) : ResultFields(path, *wrong_);
 }
 
-simdjson::dom::array ResultFields::list(std::string_view name) {
-  dom::array items;
+std::vector<ResultFields::Element> ResultFields::list(std::string_view name) {
   const auto value = find(name);
-  if (value && value->get_array().get(items) != simdjson::SUCCESS) blame(name, "is no list");
-  return items;
+  if (!value) return {};
+  dom::array items;
+  if (value->get_array().get(items) != simdjson::SUCCESS) {
+    blame(name, "is no list");
+    return {};  // not even an end may be asked for of an array that was not given
+  }
+  return {items.begin(), items.end()};
 }
 
 std::vector<std::string> ResultFields::texts(std::string_view name) {
   std::vector<std::string> texts;
-  if (!has(name)) return texts;
   for (const Element item : list(name)) {
     std::string_view text;
-    if (item.get_string().get(text) != simdjson::SUCCESS) blame(name, "has something but texts");
+    if (item.get_string().get(text) != simdjson::SUCCESS) {
+      blame(name, "has something but texts");
+      break;
+    }
     texts.emplace_back(text);
   }
   return texts;
@@ -117,7 +123,6 @@ std::vector<std::string> ResultFields::texts(std::string_view name) {
 
 std::vector<ResultFields> ResultFields::objects(std::string_view name) {
   std::vector<ResultFields> objects;
-  if (!has(name)) return objects;
   for (const Element item : list(name)) {
     objects.emplace_back(item, fmt::format("{}{}[{}].", path_, name, objects.size()), *wrong_);
   }
@@ -126,7 +131,6 @@ std::vector<ResultFields> ResultFields::objects(std::string_view name) {
 
 std::vector<std::pair<double, double>> ResultFields::pairs(std::string_view name) {
   std::vector<std::pair<double, double>> pairs;
-  if (!has(name)) return pairs;
   for (const Element item : list(name)) {
     dom::array two;
     if (item.get_array().get(two) != simdjson::SUCCESS || two.size() != 2) {

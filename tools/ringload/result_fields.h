@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ringcast::load {
@@ -45,7 +46,7 @@ class ResultFields {
       : path_(std::move(path)), wrong_(&wrong) {}
   std::optional<Element> find(std::string_view name) const;  // nothing: missing or null
   std::optional<double> as_number(Element value, std::string_view name);
-  simdjson::dom::array list(std::string_view name);
+  std::vector<Element> list(std::string_view name);  // empty: missing, null or none
 
   std::optional<simdjson::dom::object> object_;
   std::string path_;

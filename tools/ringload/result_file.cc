@@ -179,17 +179,30 @@ std::vector<Measurement> measurements_of(ResultFields& root, const std::string& 
   return found;
 }
 
-// Simdjson's own sentences say which of its stages failed.
-std::string json_complaint(simdjson::error_code error, std::string_view text) {
-  const std::size_t last = text.find_last_not_of(" \t\r\n");
-  if (last == std::string_view::npos) return "is empty";
-  const bool object = text[text.find_first_not_of(" \t\r\n")] == '{';
-  if (error == simdjson::UNCLOSED_STRING || error == simdjson::INCOMPLETE_ARRAY_OR_OBJECT ||
-      (object && text[last] != '}')) {
-    return "is cut off before its end";
+// Whether an object or a list that the text begins with is still open at its end.
+bool is_cut_off(std::string_view text) {
+  std::int64_t open = 0;
+  bool quoted = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (quoted && c == '\\') {
+      ++at;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (!quoted && (c == '{' || c == '[')) {
+      ++open;
+    } else if (!quoted && (c == '}' || c == ']')) {
+      --open;
+    }
   }
-  if (error == simdjson::UTF8_ERROR) return "is no JSON: it is not UTF-8";
-  return "is no JSON";
+  return open > 0 || quoted;
+}
+
+// The parser's own sentences say which of its stages failed.
+std::string json_complaint(simdjson::error_code error, std::string_view text) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return "is empty";
+  if (is_cut_off(text)) return "is cut off before its end";
+  return error == simdjson::UTF8_ERROR ? "is no JSON: it is not UTF-8" : "is no JSON";
 }
 
 struct NamedFile {
