@@ -57,7 +57,7 @@ TEST(RingloadDiff, MatchesByName) {
   EXPECT_TRUE(diff->worse());
   const std::string text = to_text(*diff, kBound);
   EXPECT_TRUE(contains(text, "only before: gone\nonly after: new\n")) << text;
-  EXPECT_TRUE(contains(text, "100     50  0.500         WORSE\n")) << text;
+  EXPECT_TRUE(contains(text, "100        50  0.500         WORSE\n")) << text;
   EXPECT_TRUE(contains(text, "1 figure worse, nothing better by more than 5 %")) << text;
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
 #include "tests/tools/ringload_results.h"
@@ -37,17 +38,17 @@ TEST(RingloadFigure, TakesTheMedianOfTheRuns) {
 TEST(RingloadReportTable, StandsSideBySide) {
   const auto lines = lines_of(
       table_of({made_up("first", {1'000'000, 1'200'000, 1'100'000}), made_up("2nd", {50})}, 100));
-  EXPECT_EQ(lines[0], "                                             first       2nd");
-  EXPECT_EQ(lines[1], "runs                                             3         1");
+  EXPECT_EQ(lines[0], "                                                first       2nd");
+  EXPECT_EQ(lines[1], "runs                                                3         1");
   EXPECT_EQ(lines[2], "deliveries/s         1,100,000 (1,000,000..1,200,000)        50");
-  const std::string lost = "lost" + std::string(45, ' ') + "0         0";
+  const std::string lost = "lost" + std::string(48, ' ') + "0         0";
   EXPECT_NE(std::ranges::find(lines, lost), lines.end());
 }
 
 TEST(RingloadReportTable, BreaksWhereTheTerminalEnds) {
-  const std::string text = table_of({made_up("first", {1}), made_up("second", {1})}, 40);
+  const std::string text = table_of({made_up("first", {1}), made_up("second", {1})}, 35);
   EXPECT_EQ(lines_of(text)[0], "                        first");
-  EXPECT_TRUE(contains(text, "\n\n                        second\n")) << text;
+  EXPECT_TRUE(contains(text, "\n\n                       second\n")) << text;
 }
 
 TEST(RingloadReportTable, ShowsWarningsAndNothingATerminalObeys) {
@@ -131,14 +132,14 @@ TEST(RingloadPlotAxis, SuitsItsValues) {
 }
 
 TEST(RingloadPlotAxis, BearsAnyRange) {
-  for (const double value : {0.0, 5e-324, 1e-300, 1e-3, 1.0, 1e18}) {
+  for (const double value : {0.0, 5e-324, 1e-300, 1e-3, 1.0, 1e18, HUGE_VAL}) {
     PlotRange range;
     range.add(value);
     range.add(1);
     EXPECT_LT(latency_axis("latency", range).ticks.size(), 300U) << value;
     EXPECT_LT(amount_axis("amount", range).ticks.size(), 20U) << value;
-    EXPECT_LT(time_axis(value).ticks.size(), 20U) << value;
-    EXPECT_LT(percentile_axis(value).ticks.size(), 30U) << value;
+    EXPECT_LT(time_axis(range.most).ticks.size(), 20U) << value;
+    EXPECT_LT(percentile_axis(range.most).ticks.size(), 30U) << value;
   }
 }
 

@@ -11,6 +11,7 @@ namespace {
 constexpr double kTwoDecades = 100;
 constexpr int kMostTicks = 6;
 constexpr double kLeast = 1e-3;  // nothing is measured more finely than in ns
+constexpr double kMost = 1e21;   // what a file may say, in a ms
 
 struct TimeUnit {
   double us;
@@ -93,6 +94,7 @@ double PlotAxis::place(double value) const {
 
 void PlotRange::add(double value) {
   if (!(value >= kLeast)) return;
+  value = std::min(value, kMost);
   least = least == 0 ? value : std::min(least, value);
   most = std::max(most, value);
 }

@@ -163,7 +163,8 @@ std::string latency_curve(const std::vector<Measurement>& measurements) {
 std::string throughput_over_time(const std::vector<Measurement>& measurements) {
   PlotRange rates;
   const auto rate = [](const RunInterval& each) {
-    return each.seconds > 0 ? std::optional(each.delivered / each.seconds) : std::nullopt;
+    constexpr double kShortest = 1e-3;
+    return each.seconds >= kShortest ? std::optional(each.delivered / each.seconds) : std::nullopt;
   };
   const auto about = [](double value) { return human(Unit::per_second, value) + "/s"; };
   LinePlot plot = over_time(measurements, rate, about, rates);

@@ -44,7 +44,7 @@ LatencyFigures latency_of(ResultFields from) {
 std::vector<CurvePoint> curve_of(ResultFields& run, std::string_view name) {
   std::vector<CurvePoint> curve;
   for (const auto& [share, us] : run.pairs(name)) {
-    const bool rises = curve.empty() || share >= curve.back().share;
+    const bool rises = curve.empty() || share > curve.back().share;
     if (!(share >= 0 && share <= 1 && rises && us >= 0)) {
       run.blame(name, "has something but rising shares with latencies");
       break;
