@@ -260,6 +260,7 @@ return [...document.querySelectorAll('svg.plot')].map((svg) => {
 });
 """
 
+UNIT = r"\((%|1/s|s|ns|((ns|µs|ms) to )?(µs|ms|s)(, log scale)?)[,)]"
 PLOT_NAMES = ["Deliveries per second", "p99 latency", "Server CPU per delivery",
               "Latency by percentile", "Throughput over time", "p99 latency over time"]
 
@@ -279,7 +280,7 @@ def test_page_draws_every_plot(browser, page, tmp_path, scheme):
         assert plot["legend"] == (3 if lines else 0), plot
         assert len(plot["labels"]) == (2 if lines else 1), plot
         for label in plot["labels"]:
-            assert re.search(r"\((%|1/s|s|ns|((ns|µs|ms) to )?(µs|ms|s)(, log scale)?)[,)]", label), label
+            assert re.search(UNIT, label), label
     folder = pathlib.Path(os.environ.get("SCREENSHOTS", tmp_path))
     browser.save_screenshot(str(folder / f"report-{scheme}.png"))
     ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")

@@ -108,6 +108,7 @@ std::optional<Spread> spread_of(const Measurement& measurement, const Figure& fi
 
 const RunResult& typical_run(const Measurement& measurement) {
   std::vector<std::pair<double, const RunResult*>> runs;
+  runs.reserve(measurement.runs.size());
   for (const RunResult& run : measurement.runs) {
     runs.emplace_back(run.latency.p99_us.value_or(run.deliveries_per_s), &run);
   }

@@ -20,6 +20,7 @@ constexpr std::size_t kMostDots = 60;
 
 std::vector<std::string> names_of(const std::vector<Measurement>& measurements) {
   std::vector<std::string> names;
+  names.reserve(measurements.size());
   for (const Measurement& each : measurements) names.push_back(each.name);
   return names;
 }

@@ -96,6 +96,7 @@ std::vector<std::string> warnings_of(const Measurement& measurement) {
     }
   }
   std::vector<std::string> warnings;
+  warnings.reserve(counted.size());
   for (const auto& [text, runs] : counted) {
     warnings.push_back(measurement.runs.size() == 1 ? text
                                                     : fmt::format("{} ({} of {} runs)", text, runs,
