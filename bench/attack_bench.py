@@ -59,7 +59,7 @@ def parse():
     add("--rounds", type=int, default=2, metavar="N", help="a fresh server each")
     add("--turns", type=int, default=6, metavar="N", help="of attack and of rest, in a round")
     add("--turn", type=float, default=2, metavar="S", help="length of each")
-    add("--subscribers", type=int, default=500, metavar="N")
+    add("--subscribers", type=int, default=300, metavar="N")
     add("--rate", type=float, default=200, metavar="N", help="events a second")
     add("--pace", type=float, default=1, metavar="N", help="the attacks' pace, as a factor")
     add("--server-core", type=int, default=0, metavar="N")

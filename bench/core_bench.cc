@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/hot_path.h"
 #include "bench/null_driver.h"
 #include "core/event_id.h"
 #include "core/event_stream.h"
@@ -60,7 +61,7 @@ void BM_IdWrite(benchmark::State& state) {
   const AllocationCount count(state);
   for (auto _ : state) benchmark::DoNotOptimize(ids.write(out, ++number));
 }
-BENCHMARK(BM_IdWrite);
+HOT_PATH(BM_IdWrite);
 
 void BM_IdParse(benchmark::State& state) {
   const EventIds ids(EventIds::epoch_at(1'760'000'000'000), 2);
@@ -68,7 +69,7 @@ void BM_IdParse(benchmark::State& state) {
   const AllocationCount count(state);
   for (auto _ : state) benchmark::DoNotOptimize(ids.parse(id));
 }
-BENCHMARK(BM_IdParse);
+HOT_PATH(BM_IdParse);
 
 void BM_Encode(benchmark::State& state) {
   const EventIds ids(EventIds::epoch_at(1'760'000'000'000), 1);
@@ -82,7 +83,7 @@ void BM_Encode(benchmark::State& state) {
     benchmark::DoNotOptimize(write_event(out.data(), event, ++number, ids));
   }
 }
-BENCHMARK(BM_Encode)->Arg(128)->Arg(4096);
+HOT_PATH(BM_Encode)->Arg(128)->Arg(4096);
 
 void BM_Append(benchmark::State& state) {
   const EventIds ids(EventIds::epoch_at(1'760'000'000'000), 1);
@@ -95,7 +96,7 @@ void BM_Append(benchmark::State& state) {
     if (topic.trim(1000)) topic.free_released();
   }
 }
-BENCHMARK(BM_Append)->Arg(128)->Arg(4096);
+HOT_PATH(BM_Append)->Arg(128)->Arg(4096);
 
 void BM_AppendWithKey(benchmark::State& state) {
   const EventIds ids(EventIds::epoch_at(1'760'000'000'000), 1);
@@ -112,7 +113,7 @@ void BM_AppendWithKey(benchmark::State& state) {
     if (topic.trim(1000)) topic.free_released();
   }
 }
-BENCHMARK(BM_AppendWithKey);
+HOT_PATH(BM_AppendWithKey);
 
 // --- the sweep ---
 
@@ -212,7 +213,7 @@ void sweep(benchmark::State& state, const std::vector<std::string>& topics) {
 }
 
 void BM_Sweep(benchmark::State& state) { sweep(state, {"bench"}); }
-BENCHMARK(BM_Sweep)
+HOT_PATH(BM_Sweep)
     ->Args({1, 1})
     ->Args({100, 1})
     ->Args({1000, 1})
@@ -220,7 +221,7 @@ BENCHMARK(BM_Sweep)
     ->Args({10'000, 1});
 
 void BM_SweepOfComposed(benchmark::State& state) { sweep(state, {"bench", "quiet"}); }
-BENCHMARK(BM_SweepOfComposed)->Args({1000, 1})->Args({1000, 32});
+HOT_PATH(BM_SweepOfComposed)->Args({1000, 1})->Args({1000, 32});
 
 // --- the runtime ---
 
@@ -241,7 +242,7 @@ void BM_MailboxRound(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
-BENCHMARK(BM_MailboxRound)->Arg(1)->Arg(64);
+HOT_PATH(BM_MailboxRound)->Arg(1)->Arg(64);
 
 void BM_TimerArmDisarm(benchmark::State& state) {
   TimerWheel wheel(0);
@@ -261,14 +262,14 @@ void BM_TimerArmDisarm(benchmark::State& state) {
     TimerWheel::disarm(timer);
   }
 }
-BENCHMARK(BM_TimerArmDisarm);
+HOT_PATH(BM_TimerArmDisarm);
 
 void BM_TimerTick(benchmark::State& state) {
   TimerWheel wheel(0);
   std::int64_t now = 0;
   for (auto _ : state) wheel.advance(now += TimerWheel::kTickNs);
 }
-BENCHMARK(BM_TimerTick);
+HOT_PATH(BM_TimerTick);
 
 Task<int> answer() { co_return 42; }
 
@@ -281,22 +282,20 @@ void BM_TaskCall(benchmark::State& state) {
   const AllocationCount count(state);
   reactor.spawn(call_many(&state));
 }
-BENCHMARK(BM_TaskCall);
+HOT_PATH(BM_TaskCall);
 
 void BM_EmptyTurn(benchmark::State& state) {
   Bench bench(1000, {"bench"}, 1 << 20);
   const AllocationCount count(state);
   for (auto _ : state) bench.settle();
 }
-BENCHMARK(BM_EmptyTurn);
+HOT_PATH(BM_EmptyTurn);
 
 }  // namespace
 }  // namespace ringcast
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
+  if (const int status = ringcast::run_hot_paths(argc, argv); status != 0) return status;
   if (ringcast::a_delivery_allocated) {
     fmt::print(stderr, "A delivery allocated memory.\n");
     return 1;

@@ -87,8 +87,10 @@ void Reactor::wake_if_sleeping() {
 
 bool Reactor::take_messages() {
   bool any = false;
-  const auto run_all = [&any](Mailbox& mailbox) {
+  const auto run_all = [&any, this](Mailbox& mailbox) {
     for (Message* message = mailbox.take(); message != nullptr;) {
+      // It may have been sent since the turn began, and times count from now.
+      if (!any) now_ns_ = driver_->now_ns();
       Message* next = message->next;  // the handler may end or re-send the message
       message->handler(*message);
       message = next;
@@ -128,6 +130,7 @@ std::int64_t Reactor::wait_limit_ns(std::int64_t now_ns, bool busy, bool may_wai
 
 bool Reactor::turn(bool may_wait) {
   Reactor* const outer = std::exchange(current_reactor, this);
+  const std::int64_t began_ns = now_ns_;
   running_.swap(ready_);
   for (const std::coroutine_handle<> handle : running_) handle.resume();
   running_.clear();
@@ -139,7 +142,7 @@ bool Reactor::turn(bool may_wait) {
   busy |= !ready_.empty();
   retry_for_buffers();
   const std::int64_t now_ns = driver_->now_ns();
-  turn_seconds_.observe(static_cast<double>(now_ns - now_ns_) * 1e-9);
+  turn_seconds_.observe(static_cast<double>(now_ns - began_ns) * 1e-9);
   driver_->turn(wait_limit_ns(now_ns, busy, may_wait), finished_);
   sleeping_.store(false, std::memory_order_relaxed);
   now_ns_ = driver_->now_ns();

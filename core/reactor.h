@@ -64,7 +64,8 @@ class Reactor {
 
   unsigned core() const { return core_; }
   Driver& driver() { return *driver_; }
-  std::int64_t now_ns() const { return now_ns_; }  // of this turn
+  // Of this turn, but never before what its messages and completions tell of.
+  std::int64_t now_ns() const { return now_ns_; }
   TimerWheel& timers() { return timers_; }
 
   void push(const Operation& operation) {

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/socket.h"
@@ -219,6 +222,71 @@ TEST_F(ScopeTest, CloseHappensAlsoWhenCancelled) {
   ASSERT_TRUE(driver_->complete(OpCode::close, 0));
   turns();
   EXPECT_TRUE(closed);
+}
+
+// --- turns ---
+
+TEST_F(ScopeTest, TimesOfMessagesCountFromWhenTheyAreTaken) {
+  struct Note : Message {
+    explicit Note(Reactor& of) : Message(run), reactor(of) {}
+    static void run(Message& message) {
+      auto& self = static_cast<Note&>(message);
+      self.taken_ns = self.reactor.now_ns();
+    }
+    Reactor& reactor;
+    std::int64_t taken_ns = 0;
+  };
+  Note note(*reactor_);
+  // The turn before took long, and the message was sent meanwhile.
+  driver_->clock_ns += 7'000'000;
+  const std::int64_t sent_ns = driver_->clock_ns;
+  reactor_->post(note);
+  reactor_->turn(false);
+  EXPECT_GE(note.taken_ns, sent_ns);
+}
+
+TEST_F(ScopeTest, NextTurnComesAfterTheCompletionsOfThisOne) {
+  std::string order;
+  const auto slices = [&](std::string_view name) -> Task<void> {
+    for (int n = 0; n < 3; ++n) {
+      order += name;
+      co_await NextTurn{*reactor_};
+    }
+  };
+  reactor_->spawn(slices("a"));
+  reactor_->spawn(slices("b"));
+  while (reactor_->turn(false)) {
+  }
+  EXPECT_EQ(order, "ababab");
+  EXPECT_EQ(reactor_->spawned(), 0U);
+}
+
+TEST_F(ScopeTest, CountsHowLongATurnTook) {
+  const auto above = [this] {
+    const auto& seconds = reactor_->turn_seconds();
+    std::uint64_t count = 0;
+    for (std::size_t bucket = 0; bucket <= Reactor::kTurnBounds; ++bucket) {
+      if (bucket == Reactor::kTurnBounds || seconds.bounds()[bucket] >= 5e-3) {
+        count += seconds.count(bucket);
+      }
+    }
+    return count;
+  };
+  const auto work = [](ManualDriver* driver) -> Task<void> {
+    driver->clock_ns += 4'000'000;
+    co_return;
+  };
+  struct Job : Message {
+    Job() : Message([](Message& message) { static_cast<Job&>(message).run(); }) {}
+    std::function<void()> run;
+  } job;
+  job.run = [&] { reactor_->spawn(work(driver_)); };
+  const std::uint64_t before = above();
+  reactor_->turn(false);
+  EXPECT_EQ(above(), before);
+  reactor_->post(job);
+  reactor_->turn(false);
+  EXPECT_EQ(above(), before + 1);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "tools/ringload/mcp_arguments.h"
 #include "tools/ringload/options.h"
 #include "tools/ringload/report.h"
+#include "tools/ringload/report_command.h"
 #include "tools/ringload/run.h"
 #include "tools/ringload/stamp.h"
 
@@ -22,7 +23,7 @@ using namespace ringcast::load;
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
-constexpr int kIncorrect = 3;
+constexpr int kIncorrect = 3;  // or worse than before
 
 constexpr const char* kSseExamples = R"(Examples:
   How much can it carry? 1000 subscribers, 32 publishers, never more than 64 events under way:
@@ -98,6 +99,10 @@ Manual ringload_manual() {
   for (const std::string command : {"sse ", "ws ", "chunked ", "mcp "}) {
     manual.hints.files.push_back(command + "--json");
     manual.hints.files.push_back(command + "--target");
+  }
+  for (const char* place :
+       {"report FILE", "report --csv", "report --html", "diff BEFORE", "diff AFTER"}) {
+    manual.hints.files.emplace_back(place);
   }
   return manual;
 }
@@ -287,6 +292,17 @@ int measure(const Options& options) {
   return options.strict && !report->correct() ? kIncorrect : 0;
 }
 
+int report_files(const ReportCommand& command) {
+  const auto reported = command.run();
+  return reported ? 0 : complain(reported.error());
+}
+
+int compare_files(const DiffCommand& command) {
+  const auto worse = command.run();
+  if (!worse) return complain(worse.error());
+  return *worse ? kIncorrect : 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -317,10 +333,18 @@ int main(int argc, char** argv) {
   }
   McpArguments mcp_arguments;
   Options mcp_options;
+  arguments.options.command = mcp_options.command = {argv, argv + argc};
   mcp_arguments.add_to(*mcp, mcp_options);
   add_time_options(*mcp, mcp_options);
   add_report_options(*mcp, mcp_options);
   mcp->footer(kMcpExamples);
+  CLI::App* report =
+      app.add_subcommand("report", "Results side by side: a table, CSV, an HTML file with plots.");
+  ReportCommand report_command;
+  report_command.add_to(*report);
+  CLI::App* diff = app.add_subcommand("diff", "Compares results: what is better, what is worse.");
+  DiffCommand diff_command;
+  diff_command.add_to(*diff);
   const Manual manual = ringload_manual();
   int printed = -1;  // by the commands of the manual
   add_manual_commands(app, manual, printed);
@@ -331,6 +355,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
+  if (report->parsed()) return report_files(report_command);
+  if (diff->parsed()) return compare_files(diff_command);
   if (ws->parsed()) arguments.options.transport = Transport::ws;
   if (chunked->parsed()) arguments.options.transport = Transport::chunked;
   const Options& options = mcp->parsed() ? mcp_options : arguments.options;

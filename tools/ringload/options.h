@@ -39,6 +39,7 @@ struct McpOptions {
 inline constexpr std::uint32_t kWindow = 64;
 
 struct Options {
+  std::vector<std::string> command;  // which asked for it
   Target target;
   Transport transport = Transport::sse;
   Kind kind = Kind::fan_out;

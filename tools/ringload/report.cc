@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "tools/ringload/json_text.h"
+
 namespace ringcast::load {
 namespace {
 
@@ -49,21 +51,6 @@ std::string_view name_of(Transport transport) {
 
 std::string_view name_of(McpEra era) { return era == McpEra::modern ? "modern" : "legacy"; }
 
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
 std::string json_of(const LatencySummary& latency) {
   if (latency.count == 0) {
     return R"({"p50":null,"p90":null,"p99":null,"p999":null,"max":null,"mean":null})";
@@ -74,23 +61,25 @@ std::string json_of(const LatencySummary& latency) {
       latency.mean_us);
 }
 
-// Pieces, joined by commas.
-template <class Items, class Write>
-std::string list_of(const Items& items, Write write) {
-  std::string out = "[";
-  for (const auto& item : items) {
-    if (out.size() > 1) out += ',';
-    out += write(item);
-  }
-  return out + ']';
-}
-
 std::string json_of(const Interval& interval) {
   return fmt::format(
       R"({{"at_s":{:.6f},"seconds":{:.6f},"published":{},"delivered":{},"latency_us":{},)"
       R"("publish_us":{}}})",
       interval.at_s, interval.seconds, interval.published, interval.delivered,
       json_of(interval.latency), json_of(interval.publish_latency));
+}
+
+std::string json_of(const std::vector<CurvePoint>& curve) {
+  return json_list(curve, [](const CurvePoint& point) {
+    return fmt::format("[{:.12g},{:.3f}]", point.share, point.us);
+  });
+}
+
+// What a run was: read again by `ringload report`.
+std::string origin_json(const Options& options, const Report& report) {
+  return fmt::format(R"("ringload":{},"format":{},"started_at":{},"command":{},"environment":{},)",
+                     json_quoted(RINGCAST_VERSION), kResultFormat, json_quoted(report.started_at),
+                     json_list(options.command, json_quoted), to_json(report.environment));
 }
 
 std::string server_json(const Report& report) {
@@ -216,14 +205,15 @@ std::string human_bytes(double bytes) {
 }
 
 std::string to_json(const Options& options, const Report& report) {
-  std::string out = fmt::format(
-      R"({{"target":{},"transport":{},"kind":{},"mode":{},"subscribers":{},"publishers":{},)"
+  std::string out = "{" + origin_json(options, report);
+  out += fmt::format(
+      R"("target":{},"transport":{},"kind":{},"mode":{},"subscribers":{},"publishers":{},)"
       R"("topics":{},"size":{},)"
       R"("rate":{},"window":{},"slow_readers":{},)",
-      quoted(options.target.name), quoted(name_of(options.transport)),
-      quoted(name_of(options.kind)), quoted(name_of(options.mode)), report.subscribers_ready,
-      options.mode == Mode::idle ? 0 : options.publishers, options.topics, options.size,
-      options.mode == Mode::open ? fmt::format("{}", options.rate) : "null",
+      json_quoted(options.target.name), json_quoted(name_of(options.transport)),
+      json_quoted(name_of(options.kind)), json_quoted(name_of(options.mode)),
+      report.subscribers_ready, options.mode == Mode::idle ? 0 : options.publishers, options.topics,
+      options.size, options.mode == Mode::open ? fmt::format("{}", options.rate) : "null",
       options.mode == Mode::closed ? fmt::format("{}", options.window) : "null",
       options.slow_readers);
   out += fmt::format(
@@ -235,10 +225,13 @@ std::string to_json(const Options& options, const Report& report) {
       report.foreign, report.gaps);
   if (options.kind == Kind::mcp) {
     out += fmt::format(R"("era":{},"sessions":{},"answer_bytes":{},)",
-                       quoted(name_of(options.mcp.era)), options.mcp.sessions, report.answer_bytes);
+                       json_quoted(name_of(options.mcp.era)), options.mcp.sessions,
+                       report.answer_bytes);
   }
   out += fmt::format(R"("latency_us":{},"publish_us":{},"server":{},)", json_of(report.latency),
                      json_of(report.publish_latency), server_json(report));
+  out += fmt::format(R"("percentiles_us":{},"publish_percentiles_us":{},)", json_of(report.curve),
+                     json_of(report.publish_curve));
   out += fmt::format(R"("client":{{"cpu_s":{:.6f},"cpu_share":{:.4f},"cpu_ns_per_delivery":{:.1f},)"
                      R"("receives":{},"bound":{}}},)",
                      report.client_cpu_s, report.client_share(), report.client_ns_per_delivery(),
@@ -250,9 +243,9 @@ std::string to_json(const Options& options, const Report& report) {
       R"("netdev_dropped":{},"steal_share":{:.4f},"warnings":{},"interval_s":{},"intervals":{}}})",
       report.subscribers_failed, report.subscribers_lost, report.publishers_failed, report.refused,
       report.unsent, report.calls_failed, report.server_waited_s, report.client_waited_s,
-      report.netdev_dropped, report.steal_share, list_of(report.warnings, quoted),
+      report.netdev_dropped, report.steal_share, json_list(report.warnings, json_quoted),
       options.interval_s,
-      list_of(report.intervals, [](const Interval& each) { return json_of(each); }));
+      json_list(report.intervals, [](const Interval& each) { return json_of(each); }));
   return out + "\n";
 }
 

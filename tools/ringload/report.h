@@ -8,12 +8,20 @@
 #include <utility>
 #include <vector>
 
+#include "tools/ringload/environment.h"
 #include "tools/ringload/options.h"
+#include "tools/ringload/percentile_curve.h"
 #include "tools/ringload/timeline.h"
 
 namespace ringcast::load {
 
+// Of the JSON; another number means that names in it mean something else.
+inline constexpr int kResultFormat = 1;
+
 struct Report {
+  std::string started_at;  // UTC
+  Environment environment;
+
   // Of the time measured, after the warm-up.
   double seconds = 0;
   std::uint64_t published = 0;
@@ -44,6 +52,8 @@ struct Report {
 
   LatencySummary latency;
   LatencySummary publish_latency;
+  std::vector<CurvePoint> curve;
+  std::vector<CurvePoint> publish_curve;
   std::vector<Interval> intervals;
 
   bool server_known = false;

@@ -113,6 +113,8 @@ void Run::interrupt() { interrupted = true; }
 
 Result<Report> Run::run() {
   Report report;
+  report.started_at = utc_now();
+  report.environment = read_environment();
   memory_before_ = memory(options_.server_pids);
   if (auto connected = connect(); !connected) return std::unexpected(connected.error());
   memory_connected_ = memory(options_.server_pids);
@@ -283,6 +285,8 @@ void Run::fill(Report& report, const Sample& from, const Sample& to) const {
   report.publishers_failed = static_cast<std::uint32_t>(pacer().failed());
   report.latency = summarise(timeline_.latency());
   report.publish_latency = summarise(timeline_.publish_latency());
+  report.curve = percentile_curve(timeline_.latency());
+  report.publish_curve = percentile_curve(timeline_.publish_latency());
   report.intervals = timeline_.intervals();
 
   const Memory now = memory(options_.server_pids);
