@@ -348,6 +348,14 @@ std::string HttpExchange::head_until_close(int status, std::string_view content_
   return std::string(out.view());
 }
 
+std::string HttpExchange::head_in_chunks(int status, std::string_view content_type) {
+  RINGCAST_CHECK(head_.version_minor >= 1);
+  close_ = true;
+  Buffer out;
+  write_head(out, status, content_type, {}, Framing::chunked, 0);
+  return std::string(out.view());
+}
+
 Task<bool> HttpExchange::flush() { co_return co_await connection_.flush(); }
 
 Task<bool> HttpExchange::start_stream(int status, std::string_view content_type) {

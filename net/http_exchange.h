@@ -95,6 +95,8 @@ class HttpExchange {
   Task<bool> flush();
   std::string head_until_close(int status, std::string_view content_type,
                                std::initializer_list<ResponseHeader> headers = {});
+  // The same for a response in chunks, which says where it ends: for clients of HTTP/1.1 only.
+  std::string head_in_chunks(int status, std::string_view content_type);
   Descriptor descriptor() const;
   void socket_taken() { taken_ = true; }  // it is not the connection's any more
 

@@ -29,6 +29,13 @@ WsSession* session_of(const Subscriber& subscriber) {
   return subscriber.duplex ? dynamic_cast<WsSession*>(subscriber.duplex->input.get()) : nullptr;
 }
 
+// The last bytes of a stream whose access was taken away.
+std::string_view ending_of(const Subscriber& subscriber, const WsSession* session) {
+  if (session != nullptr) return ws_ending(StandingEnd::revoked);
+  const auto* const lines = dynamic_cast<const LinesForm*>(subscriber.form);
+  return lines != nullptr ? lines->ending(StandingEnd::revoked) : sse_ending(StandingEnd::revoked);
+}
+
 template <class Write>
 std::array<std::string, 2> for_each_end(Write write) {
   return {write(StandingEnd::expired), write(StandingEnd::revoked)};
@@ -112,10 +119,7 @@ void AccessReview::look_at(Subscriber& subscriber) {
     if (session != nullptr ? session->covered() : covers(*now, subscriber)) return;
   }
   const std::int64_t at_ns = service_.reactor().now_ns() + service_.standings().next_delay_ns();
-  hub.end_at(
-      subscriber, at_ns,
-      session != nullptr ? ws_ending(StandingEnd::revoked) : sse_ending(StandingEnd::revoked),
-      CloseReason::revoked);
+  hub.end_at(subscriber, at_ns, ending_of(subscriber, session), CloseReason::revoked);
 }
 
 }  // namespace ringcast

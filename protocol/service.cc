@@ -32,7 +32,7 @@ constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kReadMethods = "GET, HEAD, OPTIONS";
 constexpr std::string_view kWriteMethods = "POST, OPTIONS";
 constexpr std::string_view kFeaturePrefix = "/api/features/";
-constexpr std::string_view kConnected = "data: {\"type\":\"connected\"}\n\n";
+constexpr std::string_view kConnected = "{\"type\":\"connected\"}";
 
 // The streams with names of their own, and the topics behind them.
 struct NamedStream {

@@ -15,6 +15,7 @@
 #include "protocol/access_review.h"
 #include "protocol/auth/authenticator.h"
 #include "protocol/event_reader.h"
+#include "protocol/lines_form.h"
 #include "protocol/mcp/mcp_host.h"
 #include "protocol/protected_resource.h"
 #include "protocol/server_state.h"
@@ -63,6 +64,7 @@ class Service final : public HttpHandler, McpHost {
   Reactor& reactor() { return reactor_; }
   WsPool& websockets() { return *websockets_; }
   WsForms& forms() { return forms_; }
+  LinesForms& line_forms() { return line_forms_; }
   // Of what is at home on this core.
   Rooms& rooms() { return *rooms_; }
   AgentControl& control() { return *control_; }
@@ -125,6 +127,7 @@ class Service final : public HttpHandler, McpHost {
   Shard shard_;
   std::unique_ptr<WsPool> websockets_;
   WsForms forms_;
+  LinesForms line_forms_;
   std::unique_ptr<Rooms> rooms_;
   std::unique_ptr<AgentControl> control_;
   std::unique_ptr<McpEndpoint> mcp_;

@@ -6,6 +6,7 @@
 #include "protocol/access.h"
 #include "protocol/log.h"
 #include "protocol/sse_request.h"
+#include "protocol/stream_format.h"
 
 namespace ringcast {
 namespace {
@@ -20,13 +21,34 @@ std::string names_of(const Subscription& wanted) {
                      fmt::join(wanted.patterns, ","));
 }
 
+// The head of the response, and what comes before the first event.
+void begin_events(Service& service, HttpExchange& exchange, std::string_view greeting,
+                  Subscription& wanted) {
+  wanted.head = exchange.head_until_close(200, kEventStream);
+  wanted.head += fmt::format("retry: {}\n\n", service.config().sse.retry_ms);
+  if (!greeting.empty()) wanted.head += fmt::format("data: {}\n\n", greeting);
+  wanted.ends_with = sse_ending(StandingEnd::expired);
+}
+
+void begin_lines(Service& service, HttpExchange& exchange, std::string_view greeting,
+                 Subscription& wanted) {
+  const bool chunked = exchange.head().version_minor >= 1;
+  LinesForm& form = service.line_forms().of(chunked);
+  wanted.form = &form;
+  wanted.head = chunked ? exchange.head_in_chunks(200, kLinesType)
+                        : exchange.head_until_close(200, kLinesType);
+  if (!greeting.empty()) form.append_line(wanted.head, greeting);
+  wanted.ends_with = form.ending(StandingEnd::expired);
+}
+
 Task<void> serve(Service& service, HttpExchange& exchange, Subscription wanted,
-                 std::string_view greeting, const PrincipalPtr& who) {
+                 std::string_view greeting, StreamFormat format, const PrincipalPtr& who) {
   const RequestHead& head = exchange.head();
+  const bool lines = format == StreamFormat::lines;
   exchange.add_header("Cache-Control", "no-cache, no-transform");
   exchange.add_header("X-Accel-Buffering", "no");
   if (head.method == Method::head) {
-    co_await exchange.start_stream(200, kEventStream);
+    co_await exchange.start_stream(200, lines ? kLinesType : kEventStream);
     co_await exchange.finish_stream();
     co_return;
   }
@@ -35,12 +57,10 @@ Task<void> serve(Service& service, HttpExchange& exchange, Subscription wanted,
     exchange.refuse(HttpError{});
     co_return;
   }
-  wanted.head = exchange.head_until_close(200, kEventStream);
-  wanted.head += fmt::format("retry: {}\n\n", service.config().sse.retry_ms);
-  wanted.head += greeting;
+  lines ? begin_lines(service, exchange, greeting, wanted)
+        : begin_events(service, exchange, greeting, wanted);
   wanted.announce_position = true;
   wanted.ends_at_ns = service.standings().ends_at_ns(*who);
-  wanted.ends_with = sse_ending(StandingEnd::expired);
   wanted.owner = who;
   const std::string names = names_of(wanted);
   auto joined = co_await service.shard().subscribe(exchange.descriptor(), std::move(wanted));
@@ -66,16 +86,24 @@ PrincipalPtr subscriber_of(Service& service, HttpExchange& exchange, const Subsc
   return who;
 }
 
-bool refuse_if_off(Service& service, HttpExchange& exchange) {
-  if (service.state().features.on(Feature::sse_streaming)) return false;
-  exchange.refuse(501, "sse_disabled", "Server-sent events are switched off.");
-  return true;
+// Nothing if it was refused.
+std::optional<StreamFormat> format_of(Service& service, HttpExchange& exchange) {
+  if (!service.state().features.on(Feature::sse_streaming)) {
+    exchange.refuse(501, "sse_disabled", "Server-sent events are switched off.");
+    return std::nullopt;
+  }
+  const auto format = stream_format(exchange.head());
+  if (!format) {
+    exchange.refuse(400, "bad_format", "Parameter format= takes `sse` or `ndjson`.");
+  }
+  return format;
 }
 
 }  // namespace
 
 Task<void> serve_events(Service& service, HttpExchange& exchange) {
-  if (refuse_if_off(service, exchange)) co_return;
+  const auto format = format_of(service, exchange);
+  if (!format) co_return;
   Subscription wanted;
   const Limits& limits = service.config().limits;
   if (const auto failure = read_stream_request(exchange.head(), limits, true, wanted)) {
@@ -89,12 +117,13 @@ Task<void> serve_events(Service& service, HttpExchange& exchange) {
   }
   const PrincipalPtr who = subscriber_of(service, exchange, wanted);
   if (who == nullptr) co_return;
-  co_await serve(service, exchange, std::move(wanted), {}, who);
+  co_await serve(service, exchange, std::move(wanted), {}, *format, who);
 }
 
 Task<void> serve_topic(Service& service, HttpExchange& exchange, std::string topic,
                        std::string_view greeting) {
-  if (refuse_if_off(service, exchange)) co_return;
+  const auto format = format_of(service, exchange);
+  if (!format) co_return;
   Subscription wanted;
   const Limits& limits = service.config().limits;
   auto failure = read_stream_request(exchange.head(), limits, false, wanted);
@@ -108,7 +137,7 @@ Task<void> serve_topic(Service& service, HttpExchange& exchange, std::string top
   }
   const PrincipalPtr who = subscriber_of(service, exchange, wanted);
   if (who == nullptr) co_return;
-  co_await serve(service, exchange, std::move(wanted), greeting, who);
+  co_await serve(service, exchange, std::move(wanted), greeting, *format, who);
 }
 
 }  // namespace ringcast

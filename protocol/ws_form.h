@@ -1,7 +1,6 @@
-// Events as WebSocket messages: text frames (RFC 6455 §5.2) of
-// `{"id":"…","topic":"…","event":"…","data":"…"}`, where `data` is the event's data as a JSON
-// string. Framed once for all subscribers of a core who share the form; in the compressed form
-// (RFC 7692) deflated once too, each message on its own.
+// Events as WebSocket messages: text frames (RFC 6455 §5.2) of their JSON text
+// (protocol/event_message.h). Framed once for all subscribers of a core who share the form; in the
+// compressed form (RFC 7692) deflated once too, each message on its own.
 //
 // A gap is an event `gap`; a position without an event is `{"type":"position","id":"…"}`; the last
 // of a drained server is `{"type":"drain","retry_ms":N}` and a close frame 1001.
@@ -16,6 +15,7 @@
 #include "core/wire_form.h"
 #include "net/websocket_deflate.h"
 #include "net/websocket_frame.h"
+#include "protocol/event_message.h"
 
 namespace ringcast {
 
@@ -33,11 +33,10 @@ class WsForm : public WireForm {
   void append_farewell(std::string& out, std::uint64_t retry_ms) override;
 
  protected:
-  // The message of an event; good until the next call.
-  std::string_view text_of(std::string_view topic, std::string_view event, std::string_view id);
+  EventMessage& message() { return message_; }
 
  private:
-  std::string text_;
+  EventMessage message_;
 };
 
 // The same, compressed where that makes a message shorter. Every message stands alone, so that all

@@ -111,6 +111,42 @@ TEST(RingloadTarget, ReadsWhatIsSaidOverWebSocket) {
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
 }
 
+constexpr const char* kChunkedYaml = R"(
+port: 9000
+chunked:
+  subscribe: {path: "/lines/{topic}", headers: {X-Topic: "{topic}"}, gap: missed}
+  publish:
+    method: PUT
+    path: "/in/{topic}"
+    headers: {X-Event: "{event}"}
+    line: '{"d":"{payload}","t":"{topic}"}'
+    count: taken
+mcp: {path: /m, sse_path: /s, era: legacy, tool: say, argument: words}
+)";
+
+TEST(RingloadTarget, ReadsWhatIsSaidOverChunkedHttpAndMcp) {
+  const auto target = target_from_yaml(kChunkedYaml, "chunked.yaml");
+  ASSERT_TRUE(target) << target.error().message;
+  EXPECT_EQ(target->chunked.gap, "missed");
+  EXPECT_EQ(target->chunked.publish_line, R"({"d":"{payload}","t":"{topic}"})");
+  EXPECT_EQ(target->chunked.publish_count, "taken");
+  std::string request;
+  render_line_subscribe(*target, {.topic = "a.1"}, request);
+  EXPECT_EQ(request, "GET /lines/a.1 HTTP/1.1\r\nHost: 127.0.0.1:9000\r\nX-Topic: a.1\r\n\r\n");
+  request.clear();
+  render_line_publish(*target, {.topic = "a.1", .event = "e"}, request);
+  EXPECT_EQ(request,
+            "PUT /in/a.1 HTTP/1.1\r\nHost: 127.0.0.1:9000\r\nX-Event: e\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n");
+  EXPECT_EQ(target->mcp.path, "/m");
+  EXPECT_EQ(target->mcp.sse_path, "/s");
+  EXPECT_EQ(target->mcp.era, McpEra::legacy);
+  EXPECT_EQ(target->mcp.tool, "say");
+  EXPECT_EQ(target->mcp.argument, "words");
+  EXPECT_TRUE(target->has_part("chunked") && target->has_part("mcp"));
+  EXPECT_FALSE(target->has_part("ws"));
+}
+
 TEST(RingloadTarget, HasTemplatesThatSpeakToRingcast) {
   const WsTarget ws;
   std::string answer;
@@ -125,7 +161,8 @@ TEST(RingloadTarget, SaysWhatIsWrongInAFile) {
     return target ? std::string() : target.error().message;
   };
   EXPECT_EQ(message("name: x\nhots: y\n"),
-            "f.yaml:2: unknown key `hots` (known here: name, host, port, subscribe, publish, ws).");
+            "f.yaml:2: unknown key `hots` (known here: name, host, port, subscribe, publish, ws, "
+            "chunked, mcp).");
   EXPECT_EQ(message("port: many\n"), "f.yaml:1: `port` must be a number from 1 to 65535.");
   EXPECT_EQ(message("port: 70000\n"), "f.yaml:1: `port` must be a number from 1 to 65535.");
   EXPECT_EQ(message("publish: 3\n"), "f.yaml:1: `publish` must be a mapping.");
@@ -138,6 +175,18 @@ TEST(RingloadTarget, SaysWhatIsWrongInAFile) {
       message("ws:\n  topic: x\n"),
       "f.yaml:2: unknown key `topic` (known here: path, headers, send, ready, gap, echo_path, "
       "publish, control).");
+  EXPECT_EQ(message("chunked:\n  publish:\n    line: nothing\n"),
+            "f.yaml:3: `line` must contain {payload} once.");
+  EXPECT_EQ(message("chunked: {publish: {line: \"{payload}\\n\"}}\n"),
+            "f.yaml:1: `line` must be one line.");
+  EXPECT_EQ(message("chunked:\n  path: /x\n"),
+            "f.yaml:2: unknown key `path` (known here: subscribe, publish).");
+  EXPECT_EQ(message("chunked: [1]\n"), "f.yaml:1: `chunked` must be a mapping.");
+  EXPECT_EQ(message("mcp:\n  era: old\n"), "f.yaml:2: `era` must be modern or legacy.");
+  EXPECT_EQ(message("mcp:\n  tool: 'a \"b\"'\n"),
+            "f.yaml:2: `tool` must be a name of 1 to 128 letters, digits and `_-./`.");
+  EXPECT_EQ(message("mcp: {url: x}\n"),
+            "f.yaml:1: unknown key `url` (known here: path, sse_path, era, tool, argument).");
   EXPECT_NE(message("a: [\n"), "");
   EXPECT_EQ(message("- a\n"), "f.yaml: a target file must be a mapping.");
   EXPECT_FALSE(target_from_file("/nowhere/x.yaml"));

@@ -6,8 +6,10 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 namespace ringcast::load {
 
@@ -29,6 +31,31 @@ Result<Address> resolve(const std::string& host, std::uint16_t port) {
   address.length = found->ai_addrlen;
   freeaddrinfo(found);
   return address;
+}
+
+std::size_t ports_of_a_source() {
+  std::ifstream range("/proc/sys/net/ipv4/ip_local_port_range");
+  std::size_t first = 32768;
+  std::size_t last = 60999;
+  range >> first >> last;
+  return last < first ? 0 : last - first + 1;
+}
+
+Result<void> check_sources(const Address& to, std::size_t connections, unsigned sources) {
+  const bool many = to.is_loopback_v4();
+  if (sources > 1 && !many) {
+    return fail("bad_usage", "--sources needs a server on an address of 127.0.0.0/8.");
+  }
+  if (many && sources == 0) return {};
+  const std::size_t ports = ports_of_a_source();
+  const std::size_t each = (connections + std::max(sources, 1U) - 1) / std::max(sources, 1U);
+  if (each <= ports) return {};
+  std::string help = "from here to one address of the server";
+  if (many) help = fmt::format("of --sources {}; it takes {}", sources, connections / ports + 1);
+  return fail("too_few_ports",
+              fmt::format("{} connections from one address are more than its ports "
+                          "(net.ipv4.ip_local_port_range has {}), {}.",
+                          each, ports, help));
 }
 
 Result<int> open_socket(const Address& to, const SocketOptions& options) {

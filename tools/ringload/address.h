@@ -25,11 +25,18 @@ Result<Address> resolve(const std::string& host, std::uint16_t port);
 
 struct SocketOptions {
   // Connections with the same number come from the same address. On loopback each number is another
-  // address of 127.0.0.0/8: the ephemeral ports (28,000 for each pair of addresses) are not enough
-  // for all. Elsewhere it has no effect.
+  // address of 127.0.0.0/8, 0 the first: the ephemeral ports (28,000 for each pair of addresses)
+  // are not enough for all. Elsewhere it has no effect.
   unsigned source = 0;
   int receive_buffer_bytes = 0;  // 0: the system's default
 };
+
+// How many connections one source address can have to one server (net.ipv4.ip_local_port_range).
+std::size_t ports_of_a_source();
+
+// Whether so many connections from `sources` addresses (0: as many as it takes) can be had. Errors:
+// bad_usage, too_few_ports.
+Result<void> check_sources(const Address& to, std::size_t connections, unsigned sources);
 
 // A TCP socket that is ready to connect. It is reset when it is closed, so that runs leave no
 // connections in TIME_WAIT behind. Errors: cannot_open_socket.

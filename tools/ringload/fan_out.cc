@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "tools/ringload/chunked_publisher.h"
 #include "tools/ringload/http_publisher.h"
 #include "tools/ringload/ws_publisher.h"
 
@@ -10,10 +11,14 @@ namespace {
 
 Pacer::Make publishers(const Options& options, const Address& address, Loop& loop) {
   return [&](PublisherOwner& owner, std::uint32_t index) -> std::unique_ptr<Publisher> {
-    if (options.transport == Transport::ws && !options.target.ws.publish_message.empty()) {
-      return std::make_unique<WsPublisher>(owner, loop, options, address, index);
+    const std::size_t ring = std::size_t{index} * loop.rings() / options.publishers;
+    if (options.transport == Transport::chunked) {
+      return std::make_unique<ChunkedPublisher>(owner, loop, ring, options, address, index);
     }
-    return std::make_unique<HttpPublisher>(owner, loop, options, address, index);
+    if (options.transport == Transport::ws && !options.target.ws.publish_message.empty()) {
+      return std::make_unique<WsPublisher>(owner, loop, ring, options, address, index);
+    }
+    return std::make_unique<HttpPublisher>(owner, loop, ring, options, address, index);
   };
 }
 
@@ -64,6 +69,12 @@ void FanOut::warn(Report& report) const {
   }
   if (pacer_.failed() != 0) {
     report.warn("{} publishers failed: {}", pacer_.failed(), pacer_.first_error());
+  }
+  if (options_.transport == Transport::chunked && pacer_.unconfirmed() != 0) {
+    report.warn(
+        "{} events are in bodies that the server has not answered for: only holes between "
+        "those that arrived count as lost",
+        pacer_.unconfirmed());
   }
   if (pacer_.refused() != 0) report.warn("{} publish requests got 429 or 503", pacer_.refused());
 }

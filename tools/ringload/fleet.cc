@@ -4,6 +4,7 @@
 
 #include <numeric>
 
+#include "tools/ringload/chunked_subscriber.h"
 #include "tools/ringload/sse_subscriber.h"
 #include "tools/ringload/ws_subscriber.h"
 
@@ -19,7 +20,8 @@ Fleet::Fleet(const Options& options, const Address& address, Loop& loop, Arrival
       address_(address),
       arrivals_(arrivals),
       readers_(options.topics),
-      ramp_(std::size_t{options.subscribers} + options.slow_readers, options.ramp) {
+      ramp_(std::size_t{options.subscribers} + options.slow_readers, options.ramp,
+            options.sources) {
   const std::size_t publishers = options.mode == Mode::idle ? 0 : options.publishers;
   const std::size_t count = std::size_t{options.subscribers} + options.slow_readers;
   next_sequences_.resize(publishers * options.subscribers);
@@ -38,6 +40,9 @@ std::unique_ptr<Subscriber> Fleet::make(Loop& loop, std::size_t ring, std::uint3
                                         bool slow) {
   if (options_.transport == Transport::ws) {
     return std::make_unique<WsSubscriber>(*this, loop, ring, topic, slow);
+  }
+  if (options_.transport == Transport::chunked) {
+    return std::make_unique<ChunkedSubscriber>(*this, loop, ring, topic, slow);
   }
   return std::make_unique<SseSubscriber>(*this, loop, ring, topic, slow);
 }

@@ -75,7 +75,7 @@ void HttpPublisher::reconnect() {
   if (!sent_at_.empty()) return fail_with("the server has closed the connection on a request");
   connected_ = false;
   close();
-  start({});
+  open(address_, socket_);
 }
 
 void HttpPublisher::on_end(int error, std::string_view where) {

@@ -18,11 +18,14 @@ namespace ringcast::load {
 
 class HttpPublisher final : public Publisher, public Connection {
  public:
-  HttpPublisher(PublisherOwner& owner, Loop& loop, const Options& options, const Address& address,
-                std::uint32_t index)
-      : Publisher(owner, options, index), Connection(loop, 0), address_(address) {}
+  HttpPublisher(PublisherOwner& owner, Loop& loop, std::size_t ring, const Options& options,
+                const Address& address, std::uint32_t index)
+      : Publisher(owner, options, index), Connection(loop, ring), address_(address) {}
 
-  void start(const SocketOptions& socket) override { open(address_, socket); }
+  void start(const SocketOptions& socket) override {
+    socket_ = socket;
+    open(address_, socket);
+  }
   bool free() const override {
     return connected_ && !sending_ && sent_at_.size() < options().pipeline;
   }
@@ -41,6 +44,7 @@ class HttpPublisher final : public Publisher, public Connection {
   void fail_with(std::string message);
 
   const Address& address_;
+  SocketOptions socket_;
   bool connected_ = false;
   bool sending_ = false;
   bool failed_ = false;

@@ -1,5 +1,6 @@
 #include "tools/ringload/loop.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -14,11 +15,14 @@ namespace {
 constexpr unsigned kBufferBytes = 64 << 10;
 constexpr unsigned kBuffers = 128;
 
-void raise_descriptor_limit() {
+// What the limit is then.
+std::size_t raise_descriptor_limit() {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
 }
 
 }  // namespace
@@ -29,9 +33,17 @@ Loop::Loop(std::unique_ptr<Driver> driver) {
 }
 
 Result<std::unique_ptr<Loop>> Loop::create(std::size_t connections) {
-  raise_descriptor_limit();
+  const std::size_t limit = raise_descriptor_limit();
+  // A twentieth is left for connections that were closed and whose places are not free yet.
+  const std::size_t each = std::clamp<std::size_t>(limit / 20 * 19, 1, kConnectionsPerRing);
+  const std::size_t rings = (connections + each - 1) / each;
+  if (rings > kMostRings) {
+    return fail("too_few_descriptors",
+                fmt::format("{} connections are more than the limit of open files ({}, ulimit -Hn) "
+                            "allows here, which is {}: raise it.",
+                            connections, limit, kMostRings * each));
+  }
   std::unique_ptr<Loop> loop(new Loop);
-  const std::size_t rings = (connections + kConnectionsPerRing - 1) / kConnectionsPerRing;
   for (std::size_t ring = 0; ring < std::max<std::size_t>(rings, 1); ++ring) {
     auto driver =
         UringDriver::create({.recv_buffers = kBuffers, .recv_buffer_bytes = kBufferBytes});

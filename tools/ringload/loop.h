@@ -1,8 +1,9 @@
 // The client's event loop: one or more rings driven by one thread.
 //
 // A ring's table of direct descriptors is bounded by RLIMIT_NOFILE, so that many connections are
-// spread over several rings. With one ring (up to kConnectionsPerRing connections) a wait is as
-// exact as the kernel's clock; with more, it may last kSharedWaitNs longer than it should.
+// spread over several rings: up to kMostRings of kConnectionsPerRing connections each, or of as
+// many as the limit allows. With one ring a wait is as exact as the kernel's clock; with more, it
+// may last kSharedWaitNs longer than it should.
 //
 // The reactor's timer wheel has ticks of a millisecond, too coarse for send times in an open loop:
 // this is why the drivers are used directly here.
@@ -23,7 +24,10 @@ class Loop {
   static constexpr std::size_t kConnectionsPerRing = 19'000;
   static constexpr std::int64_t kSharedWaitNs = 200'000;
 
-  // Raises this process's soft descriptor limit to the hard one.
+  static constexpr std::size_t kMostRings = 16;
+
+  // Raises this process's soft descriptor limit to the hard one. Errors: too_few_descriptors, those
+  // of the driver.
   static Result<std::unique_ptr<Loop>> create(std::size_t connections);
   // For tests: one ring on this driver.
   explicit Loop(std::unique_ptr<Driver> driver);

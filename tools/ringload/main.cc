@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tools/manual/commands.h"
+#include "tools/ringload/chunked_arguments.h"
 #include "tools/ringload/machine.h"
 #include "tools/ringload/mcp_arguments.h"
 #include "tools/ringload/options.h"
@@ -42,6 +43,7 @@ A target file (YAML); {topic}, {payload} and {event} are substituted:
     port: 8081
     subscribe: {path: "/sub/{topic}", headers: {Accept: text/event-stream}}
     publish: {method: POST, path: "/pub/{topic}", headers: {}, body: "{payload}"}
+Its parts `ws`, `chunked` and `mcp` are for the other commands.
 )";
 
 constexpr const char* kWsExamples = R"(Examples:
@@ -94,7 +96,7 @@ Manual ringload_manual() {
   manual.page.version = RINGCAST_VERSION;
   manual.page.description = kDescription;
   manual.page.see_also = {"ringcast(1)"};
-  for (const std::string command : {"sse ", "ws ", "mcp "}) {
+  for (const std::string command : {"sse ", "ws ", "chunked ", "mcp "}) {
     manual.hints.files.push_back(command + "--json");
     manual.hints.files.push_back(command + "--target");
   }
@@ -126,7 +128,8 @@ void add_load_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--slow-readers", options.slow_readers, "subscribers in addition that never read")
       ->check(CLI::Range(0U, kMost));
   app.add_option("--publishers", options.publishers,
-                 "keep-alive connections that publish, one request at a time each")
+                 "connections that publish, one request at a time each; chunked: those that write "
+                 "a body for each of their topics")
       ->check(CLI::Range(1U, 65535U))
       ->capture_default_str();
   app.add_option("--topics", options.topics, "events go to each in turn")
@@ -146,7 +149,10 @@ void add_load_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--size", options.size, "bytes of an event's data")
       ->check(CLI::Range(static_cast<std::uint32_t>(kStampBytes), 1U << 20))
       ->capture_default_str();
-  app.add_option("--pipeline", options.pipeline, "unanswered requests that a publisher may have")
+  app.add_option(
+         "--pipeline", options.pipeline,
+         "unanswered requests that a publisher may have; chunked: lines that are not with the "
+         "kernel yet")
       ->check(CLI::Range(1U, 1024U))
       ->capture_default_str();
 }
@@ -155,6 +161,10 @@ void add_time_options(CLI::App& app, Options& options) {
   app.add_option("--ramp", options.ramp, "connects per second; 0: as fast as they are accepted")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
+  app.add_option("--sources", options.sources,
+                 "addresses of 127.0.0.0/8 that connections come from in turn (default: another "
+                 "one for each 10,000 connections); for servers on such an address")
+      ->check(CLI::Range(1U, 65535U));
   app.add_option("--warmup", options.warmup_s, "seconds of load before measuring")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
@@ -229,6 +239,9 @@ Result<void> settle(Arguments& arguments) {
                                               : target_from_file(arguments.target_file);
   if (!target) return std::unexpected(target.error());
   options.target = std::move(*target);
+  if (options.transport == Transport::chunked) {
+    if (auto useful = check_chunked(options, arguments.target_file); !useful) return useful;
+  }
   options.mode = options.rate > 0 ? Mode::open : Mode::closed;
   if (arguments.echo_bytes != 0 || arguments.control) {
     options.kind = arguments.control ? Kind::control : Kind::echo;
@@ -266,7 +279,10 @@ int measure(const Options& options) {
     if (auto raised = backlog.raise(wanted); !raised) return complain(raised.error());
   }
   auto run = Run::create(options);
-  if (!run) return complain(run.error());
+  if (!run) {
+    complain(run.error());
+    return run.error().code == "bad_usage" ? kUsage : kFailed;
+  }
   const auto report = (*run)->run();
   if (!report) return complain(report.error());
   if (!options.quiet && options.json_file != "-") {
@@ -297,17 +313,23 @@ int main(int argc, char** argv) {
       "Subscribers over SSE, publishers over HTTP: deliveries/s, latency, cost, correctness.");
   CLI::App* ws = app.add_subcommand(
       "ws", "The same with subscribers over WebSocket; or round trips: echoes, commands.");
+  CLI::App* chunked = app.add_subcommand(
+      "chunked",
+      "The same over chunked HTTP: a line for each event, in endless responses and bodies.");
   CLI::App* mcp = app.add_subcommand(
       "mcp",
       "Calls of a tool of an MCP server: calls/s, latency, cost, whether answers are right.");
   Arguments arguments;
-  for (CLI::App* each : {sse, ws}) {
+  for (CLI::App* each : {sse, ws, chunked}) {
     add_load_options(*each, arguments);
     if (each == ws) add_round_trip_options(*each, arguments);
     add_time_options(*each, arguments.options);
     add_target_options(*each, arguments);
     add_report_options(*each, arguments.options);
-    each->footer(std::string(each == ws ? kWsExamples : kSseExamples) + kAbout);
+    const std::string examples = each == ws    ? kWsExamples
+                                 : each == sse ? kSseExamples
+                                               : kChunkedExamples;
+    each->footer(examples + kAbout);
   }
   McpArguments mcp_arguments;
   Options mcp_options;
@@ -336,6 +358,7 @@ int main(int argc, char** argv) {
   if (report->parsed()) return report_files(report_command);
   if (diff->parsed()) return compare_files(diff_command);
   if (ws->parsed()) arguments.options.transport = Transport::ws;
+  if (chunked->parsed()) arguments.options.transport = Transport::chunked;
   const Options& options = mcp->parsed() ? mcp_options : arguments.options;
   auto settled = mcp->parsed() ? mcp_arguments.settle(mcp_options) : settle(arguments);
   if (!settled) {

@@ -20,8 +20,13 @@ const char* const kMcpExamples = R"(Examples:
     ringload mcp --transport sse
   What does a silent session with an open stream cost?
     ringload mcp --idle --sessions 10000 --server-pid $(pidof ringcast)
+  A server described by a file:
+    ringload mcp --target bench/targets/reference.yaml
   The same bytes to any URL, of whose answers only status and length are looked at:
     ringload mcp --raw --url http://127.0.0.1:8081/mcp
+
+The part `mcp` of a target file (YAML), with what is taken where nothing is said:
+    mcp: {path: /mcp, sse_path: /sse, era: modern, tool: echo, argument: text}
 
 Every answer is checked: the status is 200, the id the one that was asked, and the text, which is
 another for each call, comes back as it was.
@@ -31,20 +36,15 @@ altered or answered with an error.
 
 namespace {
 
-// What needs no escape in JSON or in a header.
 std::string plain_name(const std::string& name) {
-  const bool plain = !name.empty() && name.size() <= 128 &&
-                     name.find_first_not_of(
-                         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                         "0123456789_-./") == std::string::npos;
-  return plain ? "" : "is no name of 1 to 128 letters, digits and `_-./`";
+  return is_plain_name(name) ? "" : fmt::format("is no name of {}", kPlainName);
 }
 
 // Where nothing is said, where ringcast has it.
-std::string path_of(const std::string& url, Transport transport) {
+std::string path_of(const std::string& url, const McpTarget& target, Transport transport) {
   const std::size_t host = url.find("//");
   const std::size_t at = url.find_first_of("/?#", host == std::string::npos ? 0 : host + 2);
-  if (at == std::string::npos) return transport == Transport::sse ? "/sse" : "/mcp";
+  if (at == std::string::npos) return transport == Transport::sse ? target.sse_path : target.path;
   const std::string path = url.substr(at, url.find('#', at) - at);
   return path.starts_with('/') ? path : "/" + path;
 }
@@ -54,14 +54,17 @@ std::string path_of(const std::string& url, Transport transport) {
 void McpArguments::add_to(CLI::App& app, Options& options) {
   constexpr std::uint32_t kMost = 10'000'000;
   McpOptions& mcp = options.mcp;
-  app.add_option("--url", url_,
-                 "the endpoint of an MCP server; without a path, /sse with --transport sse and "
-                 "/mcp otherwise")
-      ->capture_default_str();
-  app.add_option("--tool", mcp.tool, "the tool to call")->check(plain_name)->capture_default_str();
-  app.add_option("--argument", mcp.argument, "its argument, a text that it gives back")
-      ->check(plain_name)
-      ->capture_default_str();
+  auto* url = app.add_option("--url", url_,
+                             "the endpoint of an MCP server; without a path, /sse with --transport "
+                             "sse and /mcp otherwise")
+                  ->capture_default_str();
+  app.add_option("--target", target_file_, "a file that describes the server, in its part `mcp`")
+      ->excludes(url);
+  app.add_option("--tool", tool_, "the tool to call (default: that of the target, or echo)")
+      ->check(plain_name);
+  app.add_option("--argument", argument_,
+                 "its argument, a text that it gives back (default: that of the target, or text)")
+      ->check(plain_name);
   options.size = 64;
   app.add_option("--size", options.size, "bytes of this text")
       ->check(CLI::Range(static_cast<std::uint32_t>(kStampBytes), 1U << 20))
@@ -72,8 +75,8 @@ void McpArguments::add_to(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option(
          "--era", era_,
-         "modern: revision 2026-07-28, without sessions; legacy: 2025-11-25 (default: modern; "
-         "with --transport sse or --idle: legacy)")
+         "modern: revision 2026-07-28, without sessions; legacy: 2025-11-25 (default: that of the "
+         "target, or modern; with --transport sse or --idle: legacy)")
       ->check(CLI::IsMember({"modern", "legacy"}));
   app.add_option("--transport", transport_,
                  "http: Streamable HTTP; sse: HTTP with SSE, as revision 2024-11-05 has it "
@@ -129,19 +132,31 @@ Result<void> McpArguments::check(const Options& options) const {
   return {};
 }
 
+Result<void> McpArguments::take_target(Options& options) const {
+  auto target = target_file_.empty() ? target_from_url(url_) : target_from_file(target_file_);
+  if (!target) return std::unexpected(target.error());
+  if (!target_file_.empty() && !target->has_part("mcp")) {
+    return fail("bad_target", fmt::format("{} has no part `mcp`.", target_file_));
+  }
+  options.target = std::move(*target);
+  const McpTarget& mcp = options.target.mcp;
+  options.mcp.tool = tool_.empty() ? mcp.tool : tool_;
+  options.mcp.argument = argument_.empty() ? mcp.argument : argument_;
+  options.mcp.era = era_.empty() ? mcp.era : era_ == "modern" ? McpEra::modern : McpEra::legacy;
+  if (options.transport == Transport::sse || idle_) options.mcp.era = McpEra::legacy;
+  const bool file = !target_file_.empty();
+  options.mcp.path = path_of(file ? "" : url_, mcp, options.transport);
+  if (!file) options.target.name = options.mcp.raw ? "HTTP server" : "MCP server";
+  return {};
+}
+
 Result<void> McpArguments::settle(Options& options) const {
   options.transport = transport_ == "ws"    ? Transport::ws
                       : transport_ == "sse" ? Transport::sse
                                             : Transport::http;
-  const bool legacy = era_ == "legacy" || options.transport == Transport::sse || idle_;
-  options.mcp.era = legacy ? McpEra::legacy : McpEra::modern;
+  if (auto taken = take_target(options); !taken) return taken;
   if (auto useful = check(options); !useful) return useful;
-  auto target = target_from_url(url_);
-  if (!target) return std::unexpected(target.error());
-  options.target = std::move(*target);
-  options.target.name = options.mcp.raw ? "HTTP server" : "MCP server";
   options.kind = Kind::mcp;
-  options.mcp.path = path_of(url_, options.transport);
   options.subscribers = options.slow_readers = 0;
   options.publishers = connections_;
   options.window = window_ != 0 ? window_ : connections_;

@@ -29,6 +29,7 @@ std::unique_ptr<Publisher> McpCalls::make(std::uint32_t index) {
     case Transport::sse:
       return std::make_unique<McpSseCaller>(shared_, index, ring);
     case Transport::http:
+    case Transport::chunked:
       break;
   }
   return std::make_unique<McpHttpCaller>(shared_, index, ring);

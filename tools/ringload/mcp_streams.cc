@@ -7,7 +7,7 @@ namespace ringcast::load {
 McpStreams::McpStreams(const Options& options, const Address& address, Loop& loop,
                        Arrivals& arrivals)
     : options_(options),
-      ramp_(options.mcp.sessions, options.ramp),
+      ramp_(options.mcp.sessions, options.ramp, options.sources),
       pacer_({.options = options, .topics = 1, .ramp = 0}, loop, arrivals, *this, {}) {
   const std::size_t count = options.mcp.sessions;
   streams_.reserve(count);

@@ -1,4 +1,4 @@
-// What `ringload sse`, `ringload ws` or `ringload mcp` was asked to do.
+// What `ringload sse`, `ringload ws`, `ringload chunked` or `ringload mcp` was asked to do.
 #pragma once
 
 #include <sys/types.h>
@@ -18,7 +18,7 @@ enum class Mode : std::uint8_t {
   idle,    // nothing is published
 };
 
-enum class Transport : std::uint8_t { sse, ws, http };
+enum class Transport : std::uint8_t { sse, ws, chunked, http };
 
 enum class Kind : std::uint8_t {
   fan_out,  // events of publishers to all subscribers
@@ -26,9 +26,6 @@ enum class Kind : std::uint8_t {
   control,  // commands of callers are answered by a worker behind the server
   mcp,      // calls of a tool of an MCP server, over HTTP, HTTP with SSE, or WebSocket
 };
-
-// How MCP is spoken: without sessions (revision 2026-07-28), or with them (before).
-enum class McpEra : std::uint8_t { modern, legacy };
 
 struct McpOptions {
   McpEra era = McpEra::modern;
@@ -57,7 +54,8 @@ struct Options {
   std::uint32_t size = 128;    // bytes of payload
   bool binary = false;         // echo: binary messages instead of text
   McpOptions mcp = {};
-  double ramp = 5000;  // connects/s; 0: no limit
+  double ramp = 5000;         // connects/s; 0: no limit
+  std::uint32_t sources = 0;  // source addresses; 0: another one for each 10,000 connections
   double warmup_s = 1;
   double time_s = 5;
   std::string topic_prefix = "load";

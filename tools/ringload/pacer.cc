@@ -13,7 +13,7 @@ Pacer::Pacer(const Setup& setup, Loop& loop, Arrivals& arrivals, Audience& audie
       arrivals_(arrivals),
       audience_(audience),
       schedule_(options_.publishers, setup.topics),
-      ramp_(options_.mode == Mode::idle ? 0 : options_.publishers, setup.ramp) {
+      ramp_(options_.mode == Mode::idle ? 0 : options_.publishers, setup.ramp, options_.sources) {
   if (options_.mode == Mode::idle) return;
   for (std::uint32_t topic = 0; topic < setup.topics; ++topic) {
     topics_.push_back(fmt::format("{}.{}", options_.topic_prefix, topic));
@@ -43,8 +43,25 @@ void Pacer::step(std::int64_t now_ns) {
     retries_.front().publisher->retry();
     retries_.pop_front();
   }
+  if (phase_ == Phase::stopped) end_senders();
   if (phase_ != Phase::running) return;
   options_.mode == Mode::open ? step_open(now_ns) : step_closed(now_ns);
+}
+
+void Pacer::stop() {
+  phase_ = Phase::stopped;
+  end_senders();
+}
+
+// Those who have sent all that is due.
+void Pacer::end_senders() {
+  if (ended_ == senders_.size()) return;
+  for (Sender& sender : senders_) {
+    if (sender.ended || sender.sent < sender.due) continue;
+    sender.ended = true;
+    ++ended_;
+    if (sender.publisher->finish()) ++finishing_;
+  }
 }
 
 void Pacer::step_open(std::int64_t now_ns) {
@@ -120,7 +137,7 @@ void Pacer::on_free(Publisher& publisher) {
 
 void Pacer::on_answer(Publisher&, std::int64_t took_ns) {
   ++answered_;
-  publish_latency_.record(took_ns);
+  if (took_ns >= 0) publish_latency_.record(took_ns);
 }
 
 void Pacer::on_refused(Publisher& publisher) {
@@ -137,6 +154,12 @@ void Pacer::on_failed(Publisher& publisher, std::string message) {
 std::int64_t Pacer::outstanding() const {
   const SequenceTotals& totals = arrivals_.totals;
   return static_cast<std::int64_t>(expected_ - written_off_ - totals.delivered - totals.missing);
+}
+
+std::uint64_t Pacer::unconfirmed() const {
+  std::uint64_t total = 0;
+  for (const Sender& sender : senders_) total += sender.sent - sender.publisher->answered();
+  return total;
 }
 
 std::uint64_t Pacer::first_number(std::uint32_t publisher, std::uint32_t topic) const {

@@ -63,13 +63,15 @@ class Pacer final : public PublisherOwner {
   // Times are ns since the start of the run.
   void start(std::int64_t now_ns);
   // No more events become due; those that are (open loop) are still sent.
-  void stop() { phase_ = Phase::stopped; }
+  void stop();
   void step(std::int64_t now_ns);  // once a turn
   std::int64_t next_ns() const;    // when step() has something to do; -1: nothing by the clock
 
   std::uint64_t published() const { return published_; }  // sent
   std::uint64_t answered() const { return answered_; }
-  bool all_answered() const { return published_ == answered_ || failed_ != 0; }
+  bool all_answered() const { return failed_ != 0 || (published_ == answered_ && finishing_ == 0); }
+  // Sent, and not known to be accepted.
+  std::uint64_t unconfirmed() const;
   // Open loop: events that are due, and not sent because their publisher waits for an answer.
   std::uint64_t unsent() const {
     return options_.mode == Mode::open ? next_event_ - published_ : 0;
@@ -102,13 +104,16 @@ class Pacer final : public PublisherOwner {
     std::uint64_t due = 0;  // open loop
     bool connected = false;
     bool queued = false;  // closed loop: in free_
+    bool ended = false;   // finish() was called
   };
 
   void on_free(Publisher& publisher) override;
   void on_answer(Publisher& publisher, std::int64_t took_ns) override;
   void on_refused(Publisher& publisher) override;
   void on_failed(Publisher& publisher, std::string message) override;
+  void on_finished(Publisher&) override { --finishing_; }
 
+  void end_senders();
   void step_open(std::int64_t now_ns);
   void step_closed(std::int64_t now_ns);
   void send(Sender& sender, std::int64_t now_ns, std::uint64_t& late);
@@ -139,6 +144,8 @@ class Pacer final : public PublisherOwner {
   std::uint64_t refused_ = 0;
   std::size_t connected_ = 0;
   std::size_t failed_ = 0;
+  std::size_t ended_ = 0;      // senders that will send no more
+  std::size_t finishing_ = 0;  // of these: whose finish() was not answered yet
   Histogram publish_latency_;
   std::string first_error_;
 };

@@ -1,5 +1,8 @@
 // A publisher, whatever it speaks: sends when told to, up to `pipeline` events before their
 // answers.
+//
+// Where nothing answers a single event, it counts as answered once it is with the kernel, and
+// finish() makes the server say how many it has taken.
 #pragma once
 
 #include <cstddef>
@@ -20,9 +23,11 @@ class Publisher;
 class PublisherOwner {
  public:
   virtual void on_free(Publisher& publisher) = 0;  // may be able to take an event now
+  // `took_ns`: until the answer; negative: there is none.
   virtual void on_answer(Publisher& publisher, std::int64_t took_ns) = 0;
   virtual void on_refused(Publisher& publisher) = 0;  // wants retry() in a while
   virtual void on_failed(Publisher& publisher, std::string message) = 0;
+  virtual void on_finished(Publisher& publisher) = 0;  // after finish() said that it will
 
  protected:
   ~PublisherOwner() = default;
@@ -43,9 +48,13 @@ class Publisher {
   // Sends what publish() may have kept for company.
   virtual void flush() {}
   virtual void retry() {}  // only for those who call on_refused()
+  // Nothing more will be published. Whether there is an answer to that, after which on_finished()
+  // is called.
+  virtual bool finish() { return false; }
 
   std::uint32_t index() const { return index_; }
-  std::uint64_t answered() const { return answered_; }  // accepted by the server
+  // Accepted by the server: of those it has sent, the first so many.
+  std::uint64_t answered() const { return answered_; }
   std::size_t unanswered() const { return sent_at_.size(); }
 
  protected:
@@ -64,6 +73,8 @@ class Publisher {
     ++answered_;
     owner_.on_answer(*this, took_ns);
   }
+
+  void confirm(std::uint64_t events) { answered_ = events; }
 
   std::deque<std::int64_t> sent_at_;  // of unanswered events
 

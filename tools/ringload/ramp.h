@@ -13,8 +13,15 @@ class Ramp {
   // From one address to another there are 28,000 ephemeral ports.
   static constexpr std::size_t kConnectionsPerSource = 10'000;
 
-  // `rate`: connects per second; 0: as fast as they are accepted.
-  Ramp(std::size_t count, double rate) : count_(count), rate_(rate) {}
+  // `rate`: connects per second; 0: as fast as they are accepted. `sources`: how many addresses
+  // they come from in turn; 0: from as many as it takes.
+  Ramp(std::size_t count, double rate, unsigned sources)
+      : count_(count), rate_(rate), sources_(sources) {}
+
+  // Where connection `index` comes from: see SocketOptions.
+  static unsigned source_of(std::size_t index, unsigned sources) {
+    return static_cast<unsigned>(sources == 0 ? index / kConnectionsPerSource : index % sources);
+  }
 
   // Calls start(index, source) for each connection that is due; `settled` of those started are
   // connected or have failed. `source`: see SocketOptions.
@@ -28,7 +35,7 @@ class Ramp {
     }
     while (started_ < due && started_ - settled() < kConnectingMax) {
       const std::size_t index = started_++;
-      start(index, static_cast<unsigned>(index / kConnectionsPerSource));
+      start(index, source_of(index, sources_));
     }
   }
 
@@ -41,6 +48,7 @@ class Ramp {
  private:
   std::size_t count_;
   double rate_;
+  unsigned sources_;
   std::size_t started_ = 0;
   std::int64_t start_ns_ = -1;
 };

@@ -39,6 +39,8 @@ std::string_view name_of(Transport transport) {
   switch (transport) {
     case Transport::ws:
       return "ws";
+    case Transport::chunked:
+      return "chunked";
     case Transport::http:
       return "http";
     case Transport::sse:
@@ -120,6 +122,7 @@ std::string mcp_headline(const Options& options, const Report& report) {
 std::string headline(const Options& options, const Report& report) {
   std::string text = fmt::format("{} at {}", options.target.name, options.target.host_header());
   if (options.transport == Transport::ws) text += " over WebSocket";
+  if (options.transport == Transport::chunked) text += " over chunked HTTP";
   text += ": ";
   if (options.mode == Mode::closed) text += fmt::format("window {}, ", options.window);
   if (options.mode == Mode::open) {

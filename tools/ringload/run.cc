@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <random>
 
+#include "tools/ringload/chunked_publisher.h"
 #include "tools/ringload/fan_out.h"
 #include "tools/ringload/mcp_calls.h"
 #include "tools/ringload/mcp_streams.h"
@@ -53,7 +54,12 @@ std::unique_ptr<Workload> make_workload(const Options& options, const Address& a
 }
 
 std::size_t connections(const Options& options) {
-  if (options.kind == Kind::fan_out) return std::size_t{options.subscribers} + options.slow_readers;
+  if (options.kind == Kind::fan_out) {
+    const std::size_t subscribers = std::size_t{options.subscribers} + options.slow_readers;
+    if (options.mode == Mode::idle) return subscribers;
+    const bool chunked = options.transport == Transport::chunked;
+    return subscribers + (chunked ? chunked_connections(options) : options.publishers);
+  }
   const bool twice = options.kind == Kind::mcp && options.transport == Transport::sse;
   if (options.mode == Mode::idle) return options.mcp.sessions;
   return std::size_t{options.publishers} * (twice ? 2 : 1);
@@ -82,7 +88,11 @@ Result<std::unique_ptr<Run>> Run::create(const Options& options) {
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
   const auto address = resolve(options.target.host, options.target.port);
   if (!address) return std::unexpected(address.error());
-  auto loop = Loop::create(connections(options));
+  const std::size_t count = connections(options);
+  if (auto enough = check_sources(*address, count, options.sources); !enough) {
+    return std::unexpected(enough.error());
+  }
+  auto loop = Loop::create(count);
   if (!loop) return std::unexpected(loop.error());
   return std::unique_ptr<Run>(new Run(options, *address, std::move(*loop)));
 }

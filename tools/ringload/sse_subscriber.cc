@@ -2,100 +2,22 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
-
 #include "tools/ringload/fleet.h"
-#include "tools/ringload/response_reader.h"
 
 namespace ringcast::load {
 
-void SseSubscriber::on_connected() {
-  phase_ = Phase::asking;
-  const Options& options = fleet().options();
-  const std::string name = fleet().topic_name(topic());
-  render_subscribe(options.target, {.topic = name, .event = options.event}, text_);
-  send(text_);
+void SseSubscriber::ask(const TemplateValues& values, std::string& out) const {
+  render_subscribe(fleet().options().target, values, out);
 }
 
-void SseSubscriber::on_sent() {
-  text_.clear();
-  if (slow()) {
-    phase_ = Phase::silent;
-    ready();
-  } else {
-    receive();
-  }
+std::string SseSubscriber::objection(const ResponseHead& head) const {
+  if (head.content_type.starts_with("text/event-stream")) return {};
+  return fmt::format("the answer is no event stream but `{}`", head.content_type);
 }
 
-void SseSubscriber::on_bytes(std::string_view bytes) {
-  count_receive(bytes.size(), loop().now_ns());
-  if (phase_ != Phase::streaming) {
-    read_head(bytes);
-  } else if (!read_body(bytes)) {
-    return;
-  }
-  if (phase_ != Phase::ended) receive();
-}
-
-void SseSubscriber::read_head(std::string_view bytes) {
-  const std::size_t before = text_.size();
-  text_ += bytes;
-  const std::size_t length = find_head_end(text_);
-  if (length == 0) {
-    if (text_.size() > kResponseHeadBytesMax) refuse("the response's head is too long");
-    return;
-  }
-  const auto head = parse_response_head(std::string_view(text_).substr(0, length));
-  if (!head) {
-    refuse(head.error().message);
-  } else if (head->status != 200) {
-    if (is_whole_response(text_)) refuse(describe_refusal(text_));  // its body says why
-  } else if (!head->content_type.starts_with("text/event-stream")) {
-    refuse(fmt::format("the answer is no event stream but `{}`", head->content_type));
-  } else {
-    chunked_ = head->chunked;
-    phase_ = Phase::streaming;
-    std::string().swap(text_);
-    ready();
-    read_body(bytes.substr(length - before));
-  }
-}
-
-bool SseSubscriber::read_body(std::string_view bytes) {
+bool SseSubscriber::take_content(std::string_view content) {
   const Arrivals& arrivals = fleet().arrivals();
-  bool fits = true;
-  if (!chunked_) {
-    fits = stream_.feed(bytes, arrivals.codec, arrivals.payload_bytes, *this);
-  } else {
-    const auto state = chunks_.feed(bytes, [&](std::string_view content) {
-      fits = fits && stream_.feed(content, arrivals.codec, arrivals.payload_bytes, *this);
-    });
-    if (state == ChunkedDecoder::State::failed) {
-      refuse("the chunked framing is broken");
-      return false;
-    }
-    if (state == ChunkedDecoder::State::complete) {
-      refuse("the server has ended the stream");
-      return false;
-    }
-  }
-  if (!fits) refuse("an event is too large");
-  return fits;
-}
-
-void SseSubscriber::refuse(std::string message) {
-  close();
-  phase_ = Phase::ended;
-  failed(std::move(message));
-}
-
-void SseSubscriber::on_end(int error, std::string_view where) {
-  if (phase_ == Phase::ended) return;
-  if (phase_ == Phase::asking && error == 0 && find_head_end(text_) != 0) {
-    return refuse(describe_refusal(text_));
-  }
-  refuse(error == 0 ? "the server has closed the connection"
-                    : fmt::format("{}: {}", where, std::strerror(error)));
+  return stream_.feed(content, arrivals.codec, arrivals.payload_bytes, *this);
 }
 
 }  // namespace ringcast::load

@@ -45,12 +45,35 @@ class Section {
       into.emplace_back(header.first.Scalar(), header.second.Scalar());
     }
   }
-  // A text with {ref} in it, once.
-  void read_with_ref(const char* key, std::string& into) {
+  // A text with a placeholder in it, once.
+  void read_with(std::string_view placeholder, const char* key, std::string& into) {
     read(key, into);
-    const std::size_t at = into.find(kRef);
-    if (at == std::string::npos || into.find(kRef, at + 1) != std::string::npos) {
-      complain(child(key), fmt::format("`{}` must contain {} once", key, kRef));
+    const std::size_t at = into.find(placeholder);
+    if (at == std::string::npos || into.find(placeholder, at + 1) != std::string::npos) {
+      complain(child(key), fmt::format("`{}` must contain {} once", key, placeholder));
+    }
+  }
+  // The same in one line.
+  void read_line_with(std::string_view placeholder, const char* key, std::string& into) {
+    read_with(placeholder, key, into);
+    if (into.find_first_of("\r\n") != std::string::npos) {
+      complain(child(key), fmt::format("`{}` must be one line", key));
+    }
+  }
+  void read(const char* key, McpEra& into) {
+    const YAML::Node node = child(key);
+    if (!node) return;
+    const bool modern = node.IsScalar() && node.Scalar() == "modern";
+    if (!modern && !(node.IsScalar() && node.Scalar() == "legacy")) {
+      return complain(node, fmt::format("`{}` must be modern or legacy", key));
+    }
+    into = modern ? McpEra::modern : McpEra::legacy;
+  }
+  // A name that needs no escape in JSON or in a header.
+  void read_name(const char* key, std::string& into) {
+    read(key, into);
+    if (!is_plain_name(into)) {
+      complain(child(key), fmt::format("`{}` must be a name of {}", key, kPlainName));
     }
   }
   YAML::Node child(const char* key) {
@@ -87,12 +110,12 @@ class Section {
 void read_control(Section& ws, std::string& error, WsControl& control) {
   Section section(ws.child("control"), "control", error);
   section.read("caller_path", control.caller_path);
-  section.read_with_ref("command", control.command);
+  section.read_with(kRef, "command", control.command);
   section.read("worker_path", control.worker_path);
   section.read("worker_send", control.worker_send);
   section.read("command_mark", control.command_mark);
   section.read("command_ref", control.command_ref);
-  section.read_with_ref("answer", control.answer);
+  section.read_with(kRef, "answer", control.answer);
   section.read("answer_mark", control.answer_mark);
   section.refuse_unknown();
 }
@@ -111,6 +134,33 @@ void read_ws(Section& top, std::string& error, WsTarget& ws) {
   publish.read("answer", ws.publish_answer);
   publish.refuse_unknown();
   read_control(section, error, ws.control);
+  section.refuse_unknown();
+}
+
+void read_chunked(Section& top, std::string& error, ChunkedTarget& chunked) {
+  Section section(top.child("chunked"), "chunked", error);
+  Section subscribe(section.child("subscribe"), "subscribe", error);
+  subscribe.read("path", chunked.subscribe_path);
+  subscribe.read("headers", chunked.subscribe_headers);
+  subscribe.read("gap", chunked.gap);
+  subscribe.refuse_unknown();
+  Section publish(section.child("publish"), "publish", error);
+  publish.read("method", chunked.publish_method);
+  publish.read("path", chunked.publish_path);
+  publish.read("headers", chunked.publish_headers);
+  publish.read_line_with(kPayload, "line", chunked.publish_line);
+  publish.read("count", chunked.publish_count);
+  publish.refuse_unknown();
+  section.refuse_unknown();
+}
+
+void read_mcp(Section& top, std::string& error, McpTarget& mcp) {
+  Section section(top.child("mcp"), "mcp", error);
+  section.read("path", mcp.path);
+  section.read("sse_path", mcp.sse_path);
+  section.read("era", mcp.era);
+  section.read_name("tool", mcp.tool);
+  section.read_name("argument", mcp.argument);
   section.refuse_unknown();
 }
 
@@ -151,6 +201,17 @@ void substitute(std::string_view text, const TemplateValues& values, std::string
     out += '{';
     text.remove_prefix(1);
   }
+}
+
+bool is_plain_name(std::string_view name) {
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./";
+  return !name.empty() && name.size() <= 128 &&
+         name.find_first_not_of(kPlain) == std::string_view::npos;
+}
+
+bool Target::has_part(std::string_view part) const {
+  return std::ranges::find(parts, part) != parts.end();
 }
 
 std::string Target::host_header() const {
@@ -209,7 +270,10 @@ Result<Target> target_from_yaml(std::string_view text, std::string_view file_nam
   publish.read("body", target.publish_body);
   publish.refuse_unknown();
   read_ws(top, error, target.ws);
+  read_chunked(top, error, target.chunked);
+  read_mcp(top, error, target.mcp);
   top.refuse_unknown();
+  for (const auto& part : root) target.parts.push_back(part.first.Scalar());
   if (error.empty()) return target;
   return fail("bad_target", fmt::format("{}:{}.", file_name, error));
 }
@@ -225,6 +289,19 @@ Result<Target> target_from_file(const std::string& path) {
 void render_subscribe(const Target& target, const TemplateValues& values, std::string& out) {
   render_head("GET", target.subscribe_path, target.subscribe_headers, target, values, out);
   out += "\r\n";
+}
+
+void render_line_subscribe(const Target& target, const TemplateValues& values, std::string& out) {
+  const ChunkedTarget& chunked = target.chunked;
+  render_head("GET", chunked.subscribe_path, chunked.subscribe_headers, target, values, out);
+  out += "\r\n";
+}
+
+void render_line_publish(const Target& target, const TemplateValues& values, std::string& out) {
+  const ChunkedTarget& chunked = target.chunked;
+  render_head(chunked.publish_method, chunked.publish_path, chunked.publish_headers, target, values,
+              out);
+  out += "Transfer-Encoding: chunked\r\n\r\n";
 }
 
 void render_handshake(const Target& target, std::string_view path, const TemplateValues& values,

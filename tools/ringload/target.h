@@ -24,6 +24,7 @@ struct TemplateValues {
 
 // Stands for what tells a command and its answer from others.
 inline constexpr std::string_view kRef = "{ref}";
+inline constexpr std::string_view kPayload = "{payload}";
 
 // Appends `text` to `out` with its placeholders substituted.
 void substitute(std::string_view text, const TemplateValues& values, std::string& out);
@@ -57,6 +58,31 @@ struct WsTarget {
   WsControl control = {};
 };
 
+// Events as lines: a response without end in which each line is one, and a request whose body is
+// without end.
+struct ChunkedTarget {
+  std::string subscribe_path = "/events?topic={topic}&format=ndjson";
+  Headers subscribe_headers = {{"Accept", "application/x-ndjson"}};
+  std::string gap = R"("event":"gap")";  // in a line that tells of missed events
+  std::string publish_method = "POST";
+  std::string publish_path = "/api/events/{topic}?stream=lines";
+  Headers publish_headers = {{"Content-Type", "text/plain"}};
+  std::string publish_line = "{payload}";
+  // The member of the answer's JSON that says how many lines there were; empty: nothing does.
+  std::string publish_count = "count";
+};
+
+// How MCP is spoken: without sessions (revision 2026-07-28), or with them (before).
+enum class McpEra : std::uint8_t { modern, legacy };
+
+struct McpTarget {
+  std::string path = "/mcp";      // of Streamable HTTP and WebSocket
+  std::string sse_path = "/sse";  // of HTTP with SSE
+  McpEra era = McpEra::modern;
+  std::string tool = "echo";
+  std::string argument = "text";  // of the tool, a text that it gives back
+};
+
 struct Target {
   std::string name = "ringcast";
   std::string host = "127.0.0.1";
@@ -68,9 +94,17 @@ struct Target {
   Headers publish_headers = {{"Content-Type", "text/plain"}};
   std::string publish_body = "{payload}";
   WsTarget ws = {};
+  ChunkedTarget chunked = {};
+  McpTarget mcp = {};
+  std::vector<std::string> parts = {};  // of the file that describes it, such as `chunked`
 
   std::string host_header() const;
+  bool has_part(std::string_view part) const;
 };
+
+// Whether a name of a tool or of its argument needs no escape in JSON or in a header.
+bool is_plain_name(std::string_view name);
+inline constexpr std::string_view kPlainName = "1 to 128 letters, digits and `_-./`";
 
 // Errors: bad_url, bad_target (naming the file and what is wrong in it).
 Result<Target> target_from_url(std::string_view url);
@@ -81,6 +115,9 @@ Result<Target> target_from_file(const std::string& path);
 // percent-encoding are up to the caller.
 void render_subscribe(const Target& target, const TemplateValues& values, std::string& out);
 void render_publish(const Target& target, const TemplateValues& values, std::string& out);
+// The same for lines: a whole request, and the head of one whose body has no end.
+void render_line_subscribe(const Target& target, const TemplateValues& values, std::string& out);
+void render_line_publish(const Target& target, const TemplateValues& values, std::string& out);
 
 // The opening handshake of a WebSocket (RFC 6455 §4.1). The key is the same for all, and so is what
 // the server must make of it.

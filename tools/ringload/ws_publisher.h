@@ -3,6 +3,7 @@
 // Where the target names no answer, an event counts as answered once it has been sent.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,9 +15,9 @@ namespace ringcast::load {
 
 class WsPublisher final : public Publisher, public WsConnection {
  public:
-  WsPublisher(PublisherOwner& owner, Loop& loop, const Options& options, const Address& address,
-              std::uint32_t index)
-      : Publisher(owner, options, index), WsConnection(loop, 0), address_(address) {}
+  WsPublisher(PublisherOwner& owner, Loop& loop, std::size_t ring, const Options& options,
+              const Address& address, std::uint32_t index)
+      : Publisher(owner, options, index), WsConnection(loop, ring), address_(address) {}
 
   void start(const SocketOptions& socket) override;
   bool free() const override { return is_open() && sent_at_.size() < options().pipeline; }
