@@ -87,6 +87,20 @@ Memory memory(const std::vector<pid_t>& pids) {
   return total;
 }
 
+std::uint64_t anon_bytes(const std::vector<pid_t>& pids) {
+  std::uint64_t total = 0;
+  for (const pid_t pid : with_descendants(pids)) {
+    std::ifstream file(fmt::format("/proc/{}/status", pid));
+    for (std::string line; std::getline(file, line);) {
+      std::istringstream words(line);
+      std::string key;
+      std::uint64_t kib = 0;
+      if (words >> key >> kib && key == "RssAnon:") total += kib << 10;
+    }
+  }
+  return total;
+}
+
 std::uint64_t own_cpu_ns() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);

@@ -24,6 +24,8 @@ struct CpuTime {
 std::vector<pid_t> with_descendants(const std::vector<pid_t>& pids);
 CpuTime cpu_time(const std::vector<pid_t>& pids);
 Memory memory(const std::vector<pid_t>& pids);
+// The second of these alone, which the kernel has at hand.
+std::uint64_t anon_bytes(const std::vector<pid_t>& pids);
 
 CpuTime own_cpu_time();      // of this thread
 std::uint64_t own_cpu_ns();  // the same's ran_ns, cheaper and exact

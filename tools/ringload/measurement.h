@@ -23,6 +23,7 @@ struct RunInterval {
   double published = 0;
   double delivered = 0;
   LatencyFigures latency;
+  std::optional<double> server_anon_bytes = {};  // when it ended
 };
 
 struct RunResult {
@@ -47,7 +48,7 @@ struct RunResult {
   std::vector<RunInterval> intervals;
 
   // Without --server-pid: nothing.
-  std::optional<double> server_cpu_s, server_ns_per_delivery, server_rss_bytes,
+  std::optional<double> server_cpu_s, server_ns_per_delivery, server_rss_bytes, server_anon_bytes,
       server_bytes_per_subscriber;
   std::optional<double> client_share, client_ns_per_delivery;
   double server_waited_s = 0, client_waited_s = 0, netdev_dropped = 0, steal_share = 0;
@@ -59,6 +60,7 @@ struct RunResult {
 struct Measurement {
   std::string name;
   std::vector<RunResult> runs;  // one at least
+  std::string scenario = {};    // the file that they were made by; empty: none
 };
 
 }  // namespace ringcast::load

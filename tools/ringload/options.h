@@ -58,11 +58,13 @@ struct Options {
   std::uint32_t sources = 0;  // source addresses; 0: another one for each 10,000 connections
   double warmup_s = 1;
   double time_s = 5;
+  std::uint64_t events = 0;  // published or answered, after which less time will do; 0: as long
   std::string topic_prefix = "load";
   std::string event = "load";
   std::vector<pid_t> server_pids;
   int cpu = -1;           // -1: wherever the system puts us
   double interval_s = 1;  // of the report's timeline
+  bool print_intervals = false;
   std::string json_file;
   bool poll = false;  // never sleep under load
   bool raise_backlog = false;

@@ -64,9 +64,10 @@ std::string json_of(const LatencySummary& latency) {
 std::string json_of(const Interval& interval) {
   return fmt::format(
       R"({{"at_s":{:.6f},"seconds":{:.6f},"published":{},"delivered":{},"latency_us":{},)"
-      R"("publish_us":{}}})",
+      R"("publish_us":{},"server_anon_bytes":{}}})",
       interval.at_s, interval.seconds, interval.published, interval.delivered,
-      json_of(interval.latency), json_of(interval.publish_latency));
+      json_of(interval.latency), json_of(interval.publish_latency),
+      interval.server_anon_bytes == 0 ? "null" : fmt::to_string(interval.server_anon_bytes));
 }
 
 std::string json_of(const std::vector<CurvePoint>& curve) {
@@ -202,6 +203,20 @@ std::string human_bytes(double bytes) {
   if (bytes < 10'000) return fmt::format("{:.0f} bytes", bytes);
   if (bytes < 10'000'000) return fmt::format("{:.1f} KiB", bytes / 1024);
   return fmt::format("{:.1f} MiB", bytes / (1024 * 1024));
+}
+
+std::string to_line(const Interval& interval) {
+  const double per_s =
+      interval.seconds > 0 ? static_cast<double>(interval.delivered) / interval.seconds : 0;
+  std::string line = fmt::format("{}  {}/s", utc_now(), with_commas(per_s));
+  if (interval.latency.count != 0) {
+    line += fmt::format("  p50 {}  p99 {}", human_us(interval.latency.p50_us),
+                        human_us(interval.latency.p99_us));
+  }
+  if (interval.server_anon_bytes != 0) {
+    line += "  memory " + human_bytes(static_cast<double>(interval.server_anon_bytes));
+  }
+  return line;
 }
 
 std::string to_json(const Options& options, const Report& report) {

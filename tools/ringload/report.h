@@ -88,6 +88,8 @@ struct Report {
 
 std::string to_json(const Options& options, const Report& report);
 std::string to_text(const Options& options, const Report& report);
+// In one line, with the time of day (UTC) in front.
+std::string to_line(const Interval& interval);
 
 // 1234567 → "1,234,567"; durations as "870 ns", "1.25 ms"; "12.5 MB".
 std::string with_commas(double count);

@@ -1,20 +1,13 @@
 #include "tools/ringload/report_command.h"
 
-#include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
 
 #include "tools/ringload/diff.h"
 #include "tools/ringload/report_csv.h"
 #include "tools/ringload/report_html.h"
 #include "tools/ringload/report_table.h"
 #include "tools/ringload/result_file.h"
+#include "tools/ringload/text_file.h"
 
 namespace ringcast::load {
 namespace {
@@ -46,25 +39,6 @@ client's share tells about the client: neither is judged.
 Exit status: 0 nothing is worse, 1 could not read, 2 wrong usage, 3 something is worse.
 )";
 
-Result<void> write(const std::string& file, const std::string& text) {
-  if (file.empty()) return {};
-  if (file == "-") {
-    std::fputs(text.c_str(), stdout);
-    return {};
-  }
-  std::ofstream stream(file, std::ios::binary);
-  stream << text << std::flush;
-  if (stream) return {};
-  return fail("cannot_write", fmt::format("Cannot write {}: {}.", file, std::strerror(errno)));
-}
-
-// Of the terminal; where there is none, what lines in documents may have.
-std::size_t text_width() {
-  winsize size{};
-  const bool terminal = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
-  return terminal && size.ws_col != 0 ? size.ws_col : 120;
-}
-
 }  // namespace
 
 void ReportCommand::add_to(CLI::App& app) {
@@ -76,16 +50,23 @@ void ReportCommand::add_to(CLI::App& app) {
   app.footer(kReportExamples);
 }
 
-Result<void> ReportCommand::run() const {
+Result<bool> ReportCommand::run() const {
   const auto measurements = read_all_results(files_);
   if (!measurements) return std::unexpected(measurements.error());
   if (!quiet_ && csv_ != "-" && html_ != "-") {
     std::fputs(table_of(*measurements, text_width()).c_str(), stdout);
   }
   if (!csv_.empty()) {
-    if (auto written = write(csv_, csv_of(*measurements)); !written) return written;
+    if (auto written = write_text(csv_, csv_of(*measurements)); !written) {
+      return std::unexpected(written.error());
+    }
   }
-  return html_.empty() ? Result<void>() : write(html_, html_of(*measurements, title_));
+  if (!html_.empty()) {
+    if (auto written = write_text(html_, html_of(*measurements, title_)); !written) {
+      return std::unexpected(written.error());
+    }
+  }
+  return true;
 }
 
 void DiffCommand::add_to(CLI::App& app) {
@@ -105,7 +86,7 @@ Result<bool> DiffCommand::run() const {
   const auto diff = diff_of(*before, *after, bound_percent_ / 100);
   if (!diff) return std::unexpected(diff.error());
   std::fputs(to_text(*diff, bound_percent_ / 100).c_str(), stdout);
-  return diff->worse();
+  return !diff->worse();
 }
 
 }  // namespace ringcast::load

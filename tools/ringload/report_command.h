@@ -13,8 +13,8 @@ class ReportCommand {
  public:
   // Must stay until the command line has been read.
   void add_to(CLI::App& app);
-  // Prints and writes what was asked for. Errors: those of reading, cannot_write.
-  Result<void> run() const;
+  // Prints and writes what was asked for: true. Errors: those of reading, cannot_write.
+  Result<bool> run() const;
 
  private:
   std::vector<std::string> files_;
@@ -28,7 +28,7 @@ class DiffCommand {
  public:
   // Must stay until the command line has been read.
   void add_to(CLI::App& app);
-  // Prints the comparison: whether something is worse. Errors: those of reading, nothing_in_common.
+  // Prints the comparison: whether nothing is worse. Errors: those of reading, nothing_in_common.
   Result<bool> run() const;
 
  private:

@@ -159,6 +159,8 @@ std::string html_of(const Measurements& measurements, const std::string& title) 
   out += runs_table(measurements);
   out += card("Where it was measured", "the machine, when each run began",
               environment_table(measurements));
+  out += card("The scenario", "as a file, this repeats all of it: ringload run FILE",
+              scenarios_of(measurements));
   out += card("To repeat it", "the commands as they were given", commands_of(measurements));
   return out + kHowToRead + "</main>\n</body>\n</html>\n";
 }

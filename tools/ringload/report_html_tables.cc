@@ -266,6 +266,17 @@ std::string environment_table(const Measurements& measurements) {
   return table(out + "</tbody>\n", "narrow");
 }
 
+std::string scenarios_of(const Measurements& measurements) {
+  std::vector<std::string> seen;
+  std::string out;
+  for (const Measurement& each : measurements) {
+    if (each.scenario.empty() || std::ranges::find(seen, each.scenario) != seen.end()) continue;
+    seen.push_back(each.scenario);
+    out += "<pre>" + html(each.scenario) + "</pre>\n";
+  }
+  return out;
+}
+
 std::string commands_of(const Measurements& measurements) {
   std::string out;
   for (const Measurement& each : measurements) {

@@ -14,6 +14,8 @@ std::string figures_table(const std::vector<Measurement>& measurements);
 std::string runs_table(const std::vector<Measurement>& measurements);
 // Machines, each with the measurements that were made on it.
 std::string environment_table(const std::vector<Measurement>& measurements);
+// The scenarios that the measurements were made by, each once.
+std::string scenarios_of(const std::vector<Measurement>& measurements);
 std::string commands_of(const std::vector<Measurement>& measurements);
 
 // "3 lost, 1 duplicates"; empty if nothing did.

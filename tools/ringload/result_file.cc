@@ -74,7 +74,8 @@ void read_intervals(ResultFields& from, RunResult& run) {
                              .seconds = amount(each, "seconds"),
                              .published = amount(each, "published"),
                              .delivered = amount(each, "delivered"),
-                             .latency = latency_of(each.object_or_nothing("latency_us"))});
+                             .latency = latency_of(each.object_or_nothing("latency_us")),
+                             .server_anon_bytes = amount_if(each, "server_anon_bytes")});
   }
 }
 
@@ -83,6 +84,7 @@ void read_costs(ResultFields& from, RunResult& run) {
   run.server_cpu_s = amount_if(server, "cpu_s");
   if (run.delivered > 0) run.server_ns_per_delivery = amount_if(server, "cpu_ns_per_delivery");
   run.server_rss_bytes = amount_if(server, "rss_bytes");
+  run.server_anon_bytes = amount_if(server, "anon_bytes");
   run.server_bytes_per_subscriber = server.number_if("bytes_per_subscriber");
   ResultFields client = from.object_or_nothing("client");
   run.client_share = amount_if(client, "cpu_share");
@@ -164,6 +166,7 @@ Result<void> check_format(ResultFields& root, const std::string& file, std::stri
 
 std::vector<Measurement> measurements_of(ResultFields& root, const std::string& file) {
   std::vector<Measurement> found;
+  const std::string scenario = root.object_or_nothing("scenario").text_or("text", "");
   for (ResultFields& each : root.objects("measurements")) {
     Measurement one{.name = each.text("name"), .runs = {}};
     for (ResultFields& run : each.objects("runs")) {
@@ -173,6 +176,7 @@ std::vector<Measurement> measurements_of(ResultFields& root, const std::string& 
       one.runs.push_back(run_of(run, file));
     }
     if (one.runs.empty()) each.blame("runs", "has no run");
+    one.scenario = scenario;
     found.push_back(std::move(one));
   }
   if (found.empty()) root.blame("measurements", "has none");

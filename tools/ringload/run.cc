@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
 #include <random>
 
 #include "tools/ringload/chunked_publisher.h"
 #include "tools/ringload/fan_out.h"
+#include "tools/ringload/interruption.h"
 #include "tools/ringload/mcp_calls.h"
 #include "tools/ringload/mcp_streams.h"
 #include "tools/ringload/round_trips.h"
@@ -21,14 +21,13 @@ namespace {
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 // Timers wake us some 10 to 60 us late: before a send time we wait in a loop for the rest.
 constexpr std::int64_t kSpinNs = 60'000;
-constexpr std::int64_t kTickNs = 20'000'000;  // the longest that a turn waits
+constexpr double kLeastMemoryIntervalS = 0.5;  // looking at /proc takes time of the load's
+constexpr std::int64_t kTickNs = 20'000'000;   // the longest that a turn waits
 constexpr std::int64_t kProgressNs = 500'000'000;
 constexpr std::int64_t kSettleNs = 300'000'000;
 constexpr std::int64_t kConnectQuietNs = 10 * kSecondNs;
 constexpr std::int64_t kDrainQuietNs = kSecondNs;
 constexpr std::int64_t kDrainMaxNs = 20 * kSecondNs;
-
-std::atomic<bool> interrupted{false};
 
 std::uint16_t random_run() { return static_cast<std::uint16_t>(std::random_device{}()); }
 
@@ -109,8 +108,6 @@ Run::Run(const Options& options, const Address& address, std::unique_ptr<Loop> l
   arrivals_.origin_ns = loop_->clock_ns();
 }
 
-void Run::interrupt() { interrupted = true; }
-
 Result<Report> Run::run() {
   Report report;
   report.started_at = utc_now();
@@ -166,13 +163,18 @@ void Run::turn(std::int64_t until_ns) {
   } else {
     loop_->turn(std::max<std::int64_t>(exact ? wait - kSpinNs : wait, 0));
   }
-  if (timeline_.due(loop_->now_ns())) timeline_.cut(loop_->now_ns(), seen());
+  if (timeline_.due(loop_->now_ns())) {
+    timeline_.cut(loop_->now_ns(), seen());
+    if (options_.print_intervals) fmt::print(stderr, "{}\n", to_line(timeline_.intervals().back()));
+  }
   if (progress_ && now >= next_progress_ns_) show_progress();
 }
 
 Timeline::Seen Run::seen() {
   return {.published = pacer().answered(),
           .delivered = arrivals_.totals.delivered,
+          .server_anon_bytes =
+              options_.interval_s < kLeastMemoryIntervalS ? 0 : anon_bytes(options_.server_pids),
           .latency = arrivals_.latency,
           .publish_latency = pacer().publish_latency()};
 }
@@ -181,7 +183,9 @@ void Run::turn_until(std::int64_t until_ns) {
   const auto hopeless = [this] {
     return options_.mode != Mode::idle && pacer().failed() == options_.publishers;
   };
-  while (now_ns() < until_ns && !interrupted && !hopeless()) turn(until_ns);
+  while (now_ns() < until_ns && !interrupted && !hopeless() && pacer().answered() < enough_) {
+    turn(until_ns);
+  }
 }
 
 Result<void> Run::load(Report& report) {
@@ -195,7 +199,10 @@ Result<void> Run::load(Report& report) {
   turn_until(from);
   const Sample first = sample();
   timeline_.begin(loop_->clock_ns(), seen());
+  if (options_.events != 0) enough_ = first.answered + options_.events;
   turn_until(until);
+  enough_ = kAny;
+  arrivals_.measure_until_ns = std::min(until, now_ns());
   const Sample last = sample();
   timeline_.end(loop_->clock_ns(), seen());
   pacer().stop();

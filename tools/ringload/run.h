@@ -29,10 +29,7 @@ class Run {
 
   // Errors: cannot_connect, subscribe_failed, publish_failed, call_failed, interrupted. What
   // went wrong for a part only is in the report's warnings.
-  Result<Report> run();
-
-  // Ends the run early; may be called from a signal handler.
-  static void interrupt();
+  Result<Report> run();  // ends early when interrupted (interruption.h)
 
  private:
   struct Sample {
@@ -71,6 +68,8 @@ class Run {
   std::string_view members_;  // what they are called
   Memory memory_before_;
   Memory memory_connected_;
+  static constexpr std::uint64_t kAny = ~std::uint64_t{0};
+  std::uint64_t enough_ = kAny;  // answered: the measuring ends
   bool progress_ = false;
   std::int64_t next_progress_ns_ = 0;
   std::uint64_t shown_delivered_ = 0;

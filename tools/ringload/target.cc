@@ -8,6 +8,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tools/ringload/yaml_section.h"
+
 namespace ringcast::load {
 namespace {
 
@@ -20,92 +22,24 @@ Result<std::uint16_t> parse_port(std::string_view text) {
   return port;
 }
 
-// Reads one mapping; the first thing wrong in it is kept, with its line. Remembers what it was
-// asked for, so that misspelt keys are found.
-class Section {
- public:
-  Section(const YAML::Node& node, std::string_view name, std::string& error)
-      : node_(node), error_(error) {
-    if (node_ && !node_.IsMap()) {
-      complain(node_, fmt::format("`{}` must be a mapping", name));
-      node_.reset();
-    }
-  }
+using Section = YamlSection;
 
-  void read(const char* key, std::string& into) { read_scalar(key, "text", into); }
-  void read(const char* key, std::uint16_t& into) {
-    read_scalar(key, "a number from 1 to 65535", into);
+void read(Section& section, const char* key, McpEra& into) {
+  std::string name = into == McpEra::modern ? "modern" : "legacy";
+  section.read(key, name);
+  if (name != "modern" && name != "legacy") {
+    section.complain(section.child(key), fmt::format("`{}` must be modern or legacy", key));
   }
-  void read(const char* key, Headers& into) {
-    const YAML::Node node = child(key);
-    if (!node) return;
-    if (!node.IsMap()) return complain(node, fmt::format("`{}` must be a mapping", key));
-    into.clear();
-    for (const auto& header : node) {
-      into.emplace_back(header.first.Scalar(), header.second.Scalar());
-    }
-  }
-  // A text with a placeholder in it, once.
-  void read_with(std::string_view placeholder, const char* key, std::string& into) {
-    read(key, into);
-    const std::size_t at = into.find(placeholder);
-    if (at == std::string::npos || into.find(placeholder, at + 1) != std::string::npos) {
-      complain(child(key), fmt::format("`{}` must contain {} once", key, placeholder));
-    }
-  }
-  // The same in one line.
-  void read_line_with(std::string_view placeholder, const char* key, std::string& into) {
-    read_with(placeholder, key, into);
-    if (into.find_first_of("\r\n") != std::string::npos) {
-      complain(child(key), fmt::format("`{}` must be one line", key));
-    }
-  }
-  void read(const char* key, McpEra& into) {
-    const YAML::Node node = child(key);
-    if (!node) return;
-    const bool modern = node.IsScalar() && node.Scalar() == "modern";
-    if (!modern && !(node.IsScalar() && node.Scalar() == "legacy")) {
-      return complain(node, fmt::format("`{}` must be modern or legacy", key));
-    }
-    into = modern ? McpEra::modern : McpEra::legacy;
-  }
-  // A name that needs no escape in JSON or in a header.
-  void read_name(const char* key, std::string& into) {
-    read(key, into);
-    if (!is_plain_name(into)) {
-      complain(child(key), fmt::format("`{}` must be a name of {}", key, kPlainName));
-    }
-  }
-  YAML::Node child(const char* key) {
-    if (std::ranges::find(known_, key) == known_.end()) known_.emplace_back(key);
-    return node_ && node_.IsMap() ? YAML::Node(std::as_const(node_)[key])
-                                  : YAML::Node(YAML::NodeType::Undefined);
-  }
-  void refuse_unknown() {
-    if (!node_ || !node_.IsMap()) return;
-    for (const auto& entry : node_) {
-      if (std::ranges::find(known_, entry.first.Scalar()) != known_.end()) continue;
-      complain(entry.first, fmt::format("unknown key `{}` (known here: {})", entry.first.Scalar(),
-                                        fmt::join(known_, ", ")));
-    }
-  }
+  into = name == "modern" ? McpEra::modern : McpEra::legacy;
+}
 
- private:
-  template <class T>
-  void read_scalar(const char* key, std::string_view what, T& into) {
-    const YAML::Node node = child(key);
-    if (node && !YAML::convert<T>::decode(node, into)) {
-      complain(node, fmt::format("`{}` must be {}", key, what));
-    }
+// A name that needs no escape in JSON or in a header.
+void read_name(Section& section, const char* key, std::string& into) {
+  section.read(key, into);
+  if (!is_plain_name(into)) {
+    section.complain(section.child(key), fmt::format("`{}` must be a name of {}", key, kPlainName));
   }
-  void complain(const YAML::Node& node, std::string_view message) {
-    if (error_.empty()) error_ = fmt::format("{}: {}", node.Mark().line + 1, message);
-  }
-
-  YAML::Node node_;
-  std::string& error_;
-  std::vector<std::string> known_;
-};
+}
 
 void read_control(Section& ws, std::string& error, WsControl& control) {
   Section section(ws.child("control"), "control", error);
@@ -158,9 +92,9 @@ void read_mcp(Section& top, std::string& error, McpTarget& mcp) {
   Section section(top.child("mcp"), "mcp", error);
   section.read("path", mcp.path);
   section.read("sse_path", mcp.sse_path);
-  section.read("era", mcp.era);
-  section.read_name("tool", mcp.tool);
-  section.read_name("argument", mcp.argument);
+  read(section, "era", mcp.era);
+  read_name(section, "tool", mcp.tool);
+  read_name(section, "argument", mcp.argument);
   section.refuse_unknown();
 }
 

@@ -32,7 +32,8 @@ void Timeline::cut(std::int64_t clock_ns, Seen seen) {
                           .published = seen.published - published_,
                           .delivered = seen.delivered - delivered_,
                           .latency = summarise(seen.latency),
-                          .publish_latency = summarise(seen.publish_latency)});
+                          .publish_latency = summarise(seen.publish_latency),
+                          .server_anon_bytes = seen.server_anon_bytes});
   }
   latency_.add(seen.latency);
   publish_latency_.add(seen.publish_latency);

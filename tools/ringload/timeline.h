@@ -31,6 +31,7 @@ struct Interval {
   std::uint64_t delivered = 0;
   LatencySummary latency;
   LatencySummary publish_latency;
+  std::uint64_t server_anon_bytes = 0;  // at its end; 0: unknown
 };
 
 class Timeline {
@@ -39,6 +40,7 @@ class Timeline {
   struct Seen {
     std::uint64_t published;
     std::uint64_t delivered;
+    std::uint64_t server_anon_bytes;  // 0: unknown
     Histogram& latency;
     Histogram& publish_latency;
   };

@@ -1,0 +1,33 @@
+#include "tools/ringload/text_file.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+
+namespace ringcast::load {
+
+Result<void> write_text(const std::string& file, const std::string& text) {
+  if (file.empty()) return {};
+  if (file == "-") {
+    std::fputs(text.c_str(), stdout);
+    return {};
+  }
+  std::ofstream stream(file, std::ios::binary);
+  stream << text << std::flush;
+  if (stream) return {};
+  return fail("cannot_write", fmt::format("Cannot write {}: {}.", file, std::strerror(errno)));
+}
+
+std::size_t text_width() {
+  constexpr std::size_t kNoTerminal = 120;
+  winsize size{};
+  const bool terminal = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+  return terminal && size.ws_col != 0 ? size.ws_col : kNoTerminal;
+}
+
+}  // namespace ringcast::load
