@@ -27,8 +27,7 @@ std::string content_of(const std::string& file) {
 
 // What it said, without its name in front.
 std::string complaint(const std::string& output) {
-  std::string text = tail_of(output, 5);
-  while (text.ends_with('\n')) text.pop_back();
+  const std::string text = tail_of(output, 5);
   constexpr std::string_view kName = "ringload: ";
   return text.starts_with(kName) ? text.substr(kName.size()) : text;
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -145,9 +146,7 @@ std::string tail_of(const std::string& file, std::size_t lines) {
     kept.push_back(std::move(line));
     if (kept.size() > lines) kept.pop_front();
   }
-  std::string text;
-  for (const std::string& line : kept) text += line + "\n";
-  return text;
+  return fmt::format("{}", fmt::join(kept, "; "));
 }
 
 }  // namespace ringcast::load

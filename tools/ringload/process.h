@@ -63,7 +63,7 @@ class TemporaryFolder {
   std::string path_;
 };
 
-// The last lines of a text file, for messages: at most `lines`.
+// The last lines of a text file, for messages: at most `lines`, as one.
 std::string tail_of(const std::string& file, std::size_t lines);
 
 }  // namespace ringcast::load

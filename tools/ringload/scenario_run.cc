@@ -32,7 +32,7 @@ Result<LoadRun> run_once(const Scenario& scenario, const ScenarioSubject& subjec
   }
   auto run = run_load(words, *folder);
   if (!server->stop() && run) {
-    return fail("not_ready", fmt::format("{} ended during the run:\n{}", subject.name,
+    return fail("not_ready", fmt::format("{} ended during the run: {}", subject.name,
                                          tail_of(folder->file("server.log"), 10)));
   }
   return run;

@@ -129,11 +129,11 @@ Result<void> RunningSubject::wait_until_ready(const std::string& log) {
   while (!answers(*address, host, subject_.ready)) {
     if (interrupted) return fail("interrupted", "Interrupted.");
     if (const auto status = process_ ? process_->status() : std::nullopt) {
-      return fail("not_ready", fmt::format("{} ended with status {}:\n{}", subject_.name, *status,
+      return fail("not_ready", fmt::format("{} ended with status {}: {}", subject_.name, *status,
                                            tail_of(log, 10)));
     }
     if (Clock::now() > end) {
-      return fail("not_ready", fmt::format("{} at {} is not ready after {} s:\n{}", subject_.name,
+      return fail("not_ready", fmt::format("{} at {} is not ready after {} s: {}", subject_.name,
                                            host, subject_.ready_timeout_s, tail_of(log, 10)));
     }
     std::this_thread::sleep_for(kStep);

@@ -42,7 +42,7 @@ subjects:
 // Of a transport.
 constexpr const char* kLoads =
     R"(  {name} flat out: {{{load}, {publishers}, events: {events}, time: 300, poll: true{subjects}}}
-  {name} paced: {{{load}, {rate}, time: 10{subjects}}}
+  {name} paced: {{{load}, {rate}, time: {seconds}{subjects}}}
 )";
 
 struct Load {
@@ -86,7 +86,7 @@ std::string subject_text(const std::string& name, const std::vector<std::string>
                      json_list(start, json_quoted), core, where);
 }
 
-std::string loads_text(std::uint32_t events, bool with_reference) {
+std::string loads_text(std::uint32_t events, double seconds, bool with_reference) {
   std::string text = "loads:\n";
   for (const Load& each : kTransports) {
     const bool tool = each.name == std::string_view("MCP");
@@ -95,6 +95,7 @@ std::string loads_text(std::uint32_t events, bool with_reference) {
     text += fmt::format(fmt::runtime(kLoads), fmt::arg("name", each.name),
                         fmt::arg("load", each.options), fmt::arg("publishers", each.publishers),
                         fmt::arg("events", events), fmt::arg("rate", each.rate),
+                        fmt::arg("seconds", seconds),
                         fmt::arg("subjects", fmt::format(", subjects: [{}]", subjects)));
   }
   return text;
@@ -112,6 +113,9 @@ void TableCommand::add_to(CLI::App& app) {
                  "sources that ringload was built from)");
   app.add_option("--events", events_, "events of a run that is flat out")
       ->check(CLI::Range(1U, 100'000'000U))
+      ->capture_default_str();
+  app.add_option("--time", time_s_, "seconds of a run that is paced")
+      ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
   app.add_option("--rounds", rounds_, "of which the medians are shown")
       ->check(CLI::Range(1, 1000))
@@ -162,7 +166,8 @@ Result<Scenario> TableCommand::scenario() const {
   }
   const std::string head = fmt::format(fmt::runtime(kHead), fmt::arg("events", events_),
                                        fmt::arg("rounds", rounds_), fmt::arg("core", client_core_));
-  return scenario_from_yaml(head + *subjects + loads_text(events_, with_reference), "table", "/");
+  return scenario_from_yaml(head + *subjects + loads_text(events_, time_s_, with_reference),
+                            "table", "/");
 }
 
 Result<bool> TableCommand::run() const {
