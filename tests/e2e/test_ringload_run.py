@@ -48,8 +48,8 @@ def scenario(tmp_path):
 
 def processes_below(folder):
     """Of programs that were started with it in their arguments."""
-    found = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, text=True, check=False)
-    return found.stdout.split()
+    command = ["pgrep", "-f", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
 
 
 # --- run -----------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ constexpr const char* kExamples = R"(Examples:
   And calls of a tool, up to 1 ms, from 1000 calls a second on?
     ringload limit --p99-ms 1 --from 1000 -- mcp --connections 100 --server-pid $(pidof ringcast)
 
-Behind -- stands a load as `ringload sse`, `ws`, `chunked` or `mcp` take it, without a rate. The rate
+Behind -- stands a load as `ringload sse`, `ws`, `chunked` or `mcp` take it, without a rate. That
 is doubled until a bound breaks twice in a row, then narrowed down; each try is a run of its own.
 Events that were due and could not be sent (the server does not keep up), less than 98 % of the
 rate, or a client that has no time left break it as well: the last is the client's limit, not the
@@ -120,6 +120,7 @@ Result<bool> LimitCommand::run() const {
 std::string LimitCommand::summary(const std::vector<Try>& tries, std::optional<double> best,
                                   std::optional<double> bad) const {
   std::vector<const Try*> sorted;
+  sorted.reserve(tries.size());
   for (const Try& each : tries) sorted.push_back(&each);
   std::ranges::sort(sorted, {}, &Try::rate);
   std::vector<std::vector<std::string>> rows = {
@@ -156,6 +157,7 @@ std::string LimitCommand::json_of(const std::vector<Try>& tries, std::optional<d
       json_quoted(RINGCAST_VERSION), kResultFormat, best ? fmt::format("{}", *best) : "null",
       p99_ms_, lost_share_);
   std::vector<double> rates;
+  rates.reserve(tries.size());
   for (const Try& each : tries) rates.push_back(each.rate);
   std::ranges::sort(rates);
   rates.erase(std::ranges::unique(rates).begin(), rates.end());

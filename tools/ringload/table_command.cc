@@ -41,7 +41,7 @@ subjects:
 
 // Of a transport.
 constexpr const char* kLoads =
-    R"(  {name} flat out: {{{load}, {publishers}, events: {events}, time: 300, poll: true{subjects}}}
+    R"(  {name} flat out: {{{load}, {flat}, events: {events}, time: 300, poll: true{subjects}}}
   {name} paced: {{{load}, {rate}, time: {seconds}{subjects}}}
 )";
 
@@ -93,7 +93,7 @@ std::string loads_text(std::uint32_t events, double seconds, bool with_reference
     std::string subjects = tool ? kRingcastTool : kRingcast;
     if (with_reference) subjects += fmt::format(", {}", kReference);
     text += fmt::format(fmt::runtime(kLoads), fmt::arg("name", each.name),
-                        fmt::arg("load", each.options), fmt::arg("publishers", each.publishers),
+                        fmt::arg("load", each.options), fmt::arg("flat", each.publishers),
                         fmt::arg("events", events), fmt::arg("rate", each.rate),
                         fmt::arg("seconds", seconds),
                         fmt::arg("subjects", fmt::format(", subjects: [{}]", subjects)));
