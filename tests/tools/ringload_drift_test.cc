@@ -8,7 +8,7 @@
 namespace ringcast::load {
 namespace {
 
-std::vector<TimedValue> values(std::size_t count, const std::function<double(std::size_t)>& of) {
+std::vector<TimedValue> values(int count, const std::function<double(int)>& of) {
   std::vector<TimedValue> all;
   for (std::size_t at = 0; at < count; ++at)
     all.push_back({36.0 * static_cast<double>(at), of(at)});
@@ -16,7 +16,7 @@ std::vector<TimedValue> values(std::size_t count, const std::function<double(std
 }
 
 TEST(RingloadDrift, FindsALine) {
-  const auto drift = drift_of(values(100, [](std::size_t at) { return 1000.0 + 5.0 * at; }));
+  const auto drift = drift_of(values(100, [](int at) { return 1000.0 + 5.0 * at; }));
   ASSERT_TRUE(drift);
   EXPECT_NEAR(drift->per_hour, 500, 1e-6);
   EXPECT_NEAR(drift->begin, 1060, 5);
@@ -26,36 +26,35 @@ TEST(RingloadDrift, FindsALine) {
 }
 
 TEST(RingloadDrift, SingleBadIntervalsAreNone) {
-  const auto drift = drift_of(values(200, [](std::size_t at) {
-    return (at % 3 == 0 ? 102.0 : 100.0) + (at % 20 == 7 ? 10'000.0 : 0.0);
-  }));
+  const auto drift = drift_of(values(
+      200, [](int at) { return (at % 3 == 0 ? 102.0 : 100.0) + (at % 20 == 7 ? 10'000.0 : 0.0); }));
   ASSERT_TRUE(drift);
   EXPECT_NEAR(drift->share(), 0, 0.021);
   EXPECT_FALSE(drift->exceeds(0.05, 2));
 }
 
 TEST(RingloadDrift, WhatGetsLessIsNoGrowth) {
-  const auto drift = drift_of(values(40, [](std::size_t at) { return 1000.0 - 10.0 * at; }));
+  const auto drift = drift_of(values(40, [](int at) { return 1000.0 - 10.0 * at; }));
   ASSERT_TRUE(drift);
   EXPECT_LT(drift->per_hour, 0);
   EXPECT_FALSE(drift->exceeds(0, 0.4));
 }
 
 TEST(RingloadDrift, NeedsSomeIntervals) {
-  const auto flat = [](std::size_t) { return 1.0; };
-  EXPECT_FALSE(drift_of(values(kLeastIntervals - 1, flat)));
-  EXPECT_TRUE(drift_of(values(kLeastIntervals, flat)));
+  const auto flat = [](int) { return 1.0; };
+  EXPECT_FALSE(drift_of(values(int{kLeastIntervals} - 1, flat)));
+  EXPECT_TRUE(drift_of(values(int{kLeastIntervals}, flat)));
 }
 
 TEST(RingloadDrift, FromNothingToSomethingIsMoreThanAnyBound) {
-  const auto drift = drift_of(values(40, [](std::size_t at) { return at < 15 ? 0.0 : 10.0 * at; }));
+  const auto drift = drift_of(values(40, [](int at) { return at < 15 ? 0.0 : 10.0 * at; }));
   ASSERT_TRUE(drift);
   EXPECT_TRUE(std::isinf(drift->share()));
   EXPECT_TRUE(drift->exceeds(100, 0.4));
 }
 
 TEST(RingloadDrift, ManyIntervalsAreThinned) {
-  const auto drift = drift_of(values(100'000, [](std::size_t at) { return 1.0 * at; }));
+  const auto drift = drift_of(values(100'000, [](int at) { return 1.0 * at; }));
   ASSERT_TRUE(drift);
   EXPECT_NEAR(drift->per_hour, 100, 1e-6);
 }

@@ -22,6 +22,7 @@ double median(std::vector<double> values) {
 
 double median_value(std::span<const TimedValue> values) {
   std::vector<double> all;
+  all.reserve(values.size());
   for (const TimedValue& each : values) all.push_back(each.value);
   return median(std::move(all));
 }
@@ -30,6 +31,7 @@ double median_value(std::span<const TimedValue> values) {
 std::vector<TimedValue> thinned(const std::vector<TimedValue>& values) {
   if (values.size() <= kMostPoints) return values;
   std::vector<TimedValue> some;
+  some.reserve(kMostPoints);
   for (std::size_t at = 0; at < kMostPoints; ++at) {
     some.push_back(values[at * values.size() / kMostPoints]);
   }

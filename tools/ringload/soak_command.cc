@@ -22,9 +22,9 @@ constexpr const char* kExamples = R"(Examples:
     ringload soak --hours 0.0833 -- ws --rate 1000 --server-pid $(pidof ringcast)
 
 Behind -- stands a load as `ringload sse`, `ws`, `chunked` or `mcp` take it. A line for each
-interval tells how it goes. In the end the last quarter of the time is compared with the first, and the trend
-of all intervals must agree, so that a bad minute is no drift. A first hour that fills a server's
-history is a growth, too: give it a --warmup.
+interval tells how it goes. In the end the last quarter of the time is compared with the first, and
+the trend of all intervals must agree, so that a bad minute is no drift. A first hour that fills a
+server's history is a growth, too: give it a --warmup.
 Exit status: 0 steady, 1 could not measure, 2 wrong usage, 3 something drifted, or was lost, doubled
 or out of order.
 )";
