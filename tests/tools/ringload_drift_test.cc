@@ -10,8 +10,7 @@ namespace {
 
 std::vector<TimedValue> values(int count, const std::function<double(int)>& of) {
   std::vector<TimedValue> all;
-  for (std::size_t at = 0; at < count; ++at)
-    all.push_back({36.0 * static_cast<double>(at), of(at)});
+  for (int at = 0; at < count; ++at) all.push_back({36.0 * at, of(at)});
   return all;
 }
 

@@ -70,6 +70,7 @@ void pin(const std::vector<int>& cores, int pipe) {
   if (!setup.directory.empty() && chdir(setup.directory.c_str()) != 0) give_up(pipe, "directory");
   for (const auto& [name, value] : setup.environment) setenv(name.c_str(), value.c_str(), 1);
   std::vector<char*> words;
+  words.reserve(setup.command.size() + 1);
   for (const std::string& word : setup.command) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   execvp(words[0], words.data());
