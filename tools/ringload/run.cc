@@ -173,10 +173,10 @@ void Run::turn(std::int64_t until_ns) {
 Timeline::Seen Run::seen() {
   return {.published = pacer().answered(),
           .delivered = arrivals_.totals.delivered,
-          .server_anon_bytes =
-              options_.interval_s < kLeastMemoryIntervalS ? 0 : anon_bytes(options_.server_pids),
           .latency = arrivals_.latency,
-          .publish_latency = pacer().publish_latency()};
+          .publish_latency = pacer().publish_latency(),
+          .server_anon_bytes =
+              options_.interval_s < kLeastMemoryIntervalS ? 0 : anon_bytes(options_.server_pids)};
 }
 
 void Run::turn_until(std::int64_t until_ns) {

@@ -51,6 +51,7 @@ Result<void> keep_only(std::vector<T>& all, const std::vector<std::string>& name
   for (const std::string& name : names) {
     if (std::ranges::find(all, name, &T::name) != all.end()) continue;
     std::vector<std::string> known;
+    known.reserve(all.size());
     for (const T& each : all) known.push_back(each.name);
     return fail("bad_usage", fmt::format("There is no {} `{}`; there are: {}.", what, name,
                                          fmt::join(known, ", ")));

@@ -40,9 +40,9 @@ class Timeline {
   struct Seen {
     std::uint64_t published;
     std::uint64_t delivered;
-    std::uint64_t server_anon_bytes;  // 0: unknown
     Histogram& latency;
     Histogram& publish_latency;
+    std::uint64_t server_anon_bytes = 0;  // 0: unknown
   };
 
   explicit Timeline(double interval_s)
