@@ -15,6 +15,7 @@
 #include "tools/ringload/report_command.h"
 #include "tools/ringload/run.h"
 #include "tools/ringload/stamp.h"
+#include "tools/ringload/warmup_argument.h"
 
 namespace {
 
@@ -165,9 +166,7 @@ void add_time_options(CLI::App& app, Options& options) {
                  "addresses of 127.0.0.0/8 that connections come from in turn (default: another "
                  "one for each 10,000 connections); for servers on such an address")
       ->check(CLI::Range(1U, 65535U));
-  app.add_option("--warmup", options.warmup_s, "seconds of load before measuring")
-      ->check(CLI::Range(0.0, 86400.0))
-      ->capture_default_str();
+  add_warmup_option(app, options);
   app.add_option("--time", options.time_s, "seconds measured")
       ->check(CLI::Range(0.01, 86400.0))
       ->capture_default_str();
@@ -225,7 +224,7 @@ void add_report_options(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option("--json", options.json_file, "write the result here as JSON (-: standard output)");
   app.add_flag("--strict", options.strict, "exit with 3 if anything was lost or doubled");
-  app.add_flag("--quiet", options.quiet, "no progress, no report");
+  app.add_flag("--quiet", options.quiet, "no live view, no report");
 }
 
 int complain(const Error& error) {
