@@ -1,5 +1,6 @@
-// How often threads of the server gave up a core or lost it, and how often it read or wrote by a
-// system call. What is submitted to an io_uring is no such call, and is not in it.
+// How often threads of the server gave up a core or lost it, and how often it called read(),
+// write() and their like. send() and recv() are not among these, nor is what is submitted to an
+// io_uring.
 #pragma once
 
 #include <sys/types.h>

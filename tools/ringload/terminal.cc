@@ -34,8 +34,7 @@ std::size_t Terminal::columns() const {
 }
 
 void Terminal::draw(const std::vector<std::string>& lines) {
-  pollfd ready{.fd = descriptor_, .events = POLLOUT, .revents = 0};
-  if (!there_ || poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) return;
+  if (!there_ || !takes_more()) return;
   std::string text;
   if (drawn_ > 1) text = fmt::format("\033[{}A", drawn_ - 1);
   text += kClearBelow;
@@ -47,12 +46,17 @@ void Terminal::draw(const std::vector<std::string>& lines) {
 }
 
 void Terminal::clear() {
-  if (drawn_ == 0) return;
+  if (drawn_ == 0 || !takes_more()) return;
   std::string text;
   if (drawn_ > 1) text = fmt::format("\033[{}A", drawn_ - 1);
   text += kClearBelow;
   write(text);
   drawn_ = 0;
+}
+
+bool Terminal::takes_more() const {
+  pollfd ready{.fd = descriptor_, .events = POLLOUT, .revents = 0};
+  return poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) != 0;
 }
 
 void Terminal::write(const std::string& text) {

@@ -23,6 +23,7 @@ class Terminal {
   void clear();
 
  private:
+  bool takes_more() const;
   void write(const std::string& text);
 
   int descriptor_;
