@@ -195,18 +195,19 @@ ANSWERED = 'http_requests_total{status="2xx"}'
 def test_the_server_counts_as_much(server, transport, load):
     before = counters(server)
     few = ("--subscribers", 15, "--publishers", 3, "--topics", 3, *load)
-    # Without a warm-up, what was measured is the whole run but for what the drain waits for.
     result = ringload(
-        transport, "--url", server.url(""), *few, "--warmup", 0, "--time", 2, "--topic-prefix",
-        f"{transport}{load[1]}", "--server-pid", server.child.pid,
+        transport, "--url", server.url(""), *few, "--warmup", 0.5, "--time", 2, "--topic-prefix",
+        f"{transport}{load[1]}",
     )  # fmt: skip
-    assert result["lost"] == 0 and result["delivered"] == pytest.approx(5 * result["published"],
-                                                                        rel=0.05), result
     after = counters(server)
-    assert result["published"] == pytest.approx(after[PUBLISHED] - before[PUBLISHED], rel=0.05)
-    assert result["delivered"] == pytest.approx(after[DELIVERED] - before[DELIVERED], rel=0.05)
-    rate = result["delivered"] / result["seconds"]
-    assert result["deliveries_per_s"] == pytest.approx(rate, rel=1e-3)
+    total = result["total"]
+    assert total["published"] == pytest.approx(after[PUBLISHED] - before[PUBLISHED], rel=0.05)
+    assert total["delivered"] == pytest.approx(after[DELIVERED] - before[DELIVERED], rel=0.05)
+    assert result["lost"] == 0 and total["delivered"] == 5 * total["published"], result
+    # What was measured is what its intervals have, and the rates are those.
+    for name, rate in (("published", "events_per_s"), ("delivered", "deliveries_per_s")):
+        assert 0 < result[name] == sum(each[name] for each in result["intervals"]) <= total[name]
+        assert result[rate] == pytest.approx(result[name] / result["seconds"], rel=1e-3, abs=0.1)
 
 
 def test_the_server_uses_as_much_cpu_as_is_said(server):
@@ -251,14 +252,15 @@ def test_requests_are_counted_as_wrk_and_the_server_count_them(server, tmp_path)
         before = counters(server)
         if name == "ringload":
             said = ringload("sse", "--url", server.url(""), *same, "--size", 128, "--warmup", 0,
-                            "--time", seconds)["published"]
+                            "--time", seconds)["total"]["published"]
         else:
             said = run_wrk(server, tmp_path, connections, seconds)
         assert said > 1000, (name, said)
         after = counters(server)
         counted = after[PUBLISHED] - before[PUBLISHED]
-        # One more is for the counters themselves.
-        assert after[ANSWERED] - before[ANSWERED] == counted + 1
+        # One more is for the counters; whoever hangs up misses the answers under way.
+        answered = after[ANSWERED] - before[ANSWERED] - 1
+        assert counted - connections <= answered <= counted
         ratios[name] = said / counted
     # Requests that were under way at the end make the difference.
     assert all(ratio == pytest.approx(1, abs=0.05) for ratio in ratios.values()), ratios

@@ -140,6 +140,7 @@ def test_every_phase_is_shown_in_place(server):
     drawn, screen = run.drawings()
     assert is_clean(screen), screen.lines
     assert json.loads(run.out)["delivered"] > 0
+    drawn = [lines for lines in drawn if not lines[0].startswith("draining")]  # may be too short
     phases = [lines[0].split("  ")[0] for lines in drawn]
     assert list(dict.fromkeys(phases)) == ["connecting", "warming up", "measuring"], phases
     assert 2 <= phases.count("connecting") <= 5 and 3 <= phases.count("measuring") <= 6, phases

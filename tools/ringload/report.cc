@@ -254,14 +254,14 @@ std::string to_json(const Options& options, const Report& report) {
       options.size, options.mode == Mode::open ? fmt::format("{}", options.rate) : "null",
       options.mode == Mode::closed ? fmt::format("{}", options.window) : "null",
       options.slow_readers);
-  out +=
-      fmt::format(R"("warmup_s":{:.3f},"seconds":{:.6f},"published":{},"delivered":{},)"
-                  R"("deliveries_per_s":{:.1f},"events_per_s":{:.1f},"lost":{},"duplicates":{},)"
-                  R"("out_of_order":{},"altered":{},)"
-                  R"("foreign":{},"gaps":{},)",
-                  report.warmup_s, report.seconds, report.published, report.delivered,
-                  report.deliveries_per_s(), report.events_per_s(), report.lost, report.duplicates,
-                  report.out_of_order, report.altered, report.foreign, report.gaps);
+  out += fmt::format(R"("warmup_s":{:.3f},"seconds":{:.6f},"published":{},"delivered":{},)"
+                     R"("deliveries_per_s":{:.1f},"events_per_s":{:.1f},"lost":{},"duplicates":{},)"
+                     R"("out_of_order":{},"altered":{},)"
+                     R"("foreign":{},"gaps":{},"total":{{"published":{},"delivered":{}}},)",
+                     report.warmup_s, report.seconds, report.published, report.delivered,
+                     report.deliveries_per_s(), report.events_per_s(), report.lost,
+                     report.duplicates, report.out_of_order, report.altered, report.foreign,
+                     report.gaps, report.total_published, report.total_delivered);
   if (options.kind == Kind::mcp) {
     out += fmt::format(R"("era":{},"sessions":{},"answer_bytes":{},)",
                        json_quoted(name_of(options.mcp.era)), options.mcp.sessions,

@@ -42,6 +42,8 @@ struct Report {
   double steal_share = 0;
 
   // Of the whole run.
+  std::uint64_t total_published = 0;
+  std::uint64_t total_delivered = 0;
   std::uint64_t lost = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t out_of_order = 0;

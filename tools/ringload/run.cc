@@ -334,6 +334,8 @@ void Run::fill(Report& report, const Sample& from, const Sample& to) const {
   }
 
   workload_->fill(report);
+  report.total_published = pacer().answered();
+  report.total_delivered = arrivals_.totals.delivered;
   report.duplicates = arrivals_.totals.duplicates;
   report.out_of_order = arrivals_.totals.out_of_order;
   report.gaps = arrivals_.gaps;
