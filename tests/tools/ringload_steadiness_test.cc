@@ -12,7 +12,8 @@ Interval interval(double per_s, double p99_us, double seconds = 1, double p50_us
   return {.seconds = seconds,
           .published = 1,
           .delivered = static_cast<std::uint64_t>(per_s * seconds),
-          .latency = {.p50_us = p50_us, .p99_us = p99_us, .count = 1'000}};
+          .latency = {.p50_us = p50_us, .p99_us = p99_us, .count = 1'000},
+          .publish_latency = {}};
 }
 
 std::vector<Interval> with_rates(const std::vector<double>& rates) {
@@ -139,10 +140,12 @@ TEST(RingloadWarmUp, LeavesOutShortOnesAndSilentOnes) {
   const Interval good = interval(100, 500, 0.5);
   EXPECT_FALSE(closed.is_over(std::vector{interval(100, 500, 0.1), good, good}));
   EXPECT_TRUE(closed.is_over(std::vector{interval(5, 500, 0.1), good, good, good}));
-  const Interval silent{.seconds = 0.5};
+  Interval silent;
+  silent.seconds = 0.5;
   EXPECT_FALSE(closed.is_over(std::vector{silent, silent, silent}));
   // Without subscribers there are only answers.
-  Interval answered{.seconds = 0.5, .published = 40};
+  Interval answered = silent;
+  answered.published = 40;
   answered.publish_latency = {.p50_us = 90, .count = 40};
   EXPECT_TRUE(closed.is_over(std::vector{answered, answered, answered}));
 }
