@@ -40,8 +40,38 @@ TEST(RingloadReport, SaysNothingInsteadOfZero) {
   EXPECT_TRUE(contains(idle, R"("server":{"cpu_s":null)"));
   const std::string loaded = to_json({}, report_of_a_run());
   EXPECT_TRUE(contains(loaded, R"("latency_us":{"p50":1250.000,)"));
+  EXPECT_TRUE(contains(loaded, R"("p95":0.000,"p99":3800.500,)"));
   EXPECT_TRUE(contains(loaded, R"("cpu_ns_per_delivery":200.0,)"));
   EXPECT_TRUE(contains(loaded, R"("window":64,)"));
+}
+
+TEST(RingloadReport, TellsOfSwitchesAndCalls) {
+  Report report = report_of_a_run();
+  report.server_activity = {.switches = 5'000, .involuntary = 24, .io_calls = 0};
+  EXPECT_TRUE(contains(to_text({}, report),
+                       "   context switches 2,500/s (12 involuntary), 0.0025 per delivery; "
+                       "I/O calls 0/s, 0 per delivery\n"));
+  EXPECT_TRUE(contains(to_json({}, report),
+                       R"("context_switches":5000,"involuntary_switches":24,"io_calls":0})"));
+  report.server_activity.io_calls.reset();
+  EXPECT_TRUE(contains(to_text({}, report), "0.0025 per delivery\n"));
+  EXPECT_TRUE(contains(to_json({}, report), R"("involuntary_switches":24,"io_calls":null})"));
+  report.server_activity = {};
+  EXPECT_FALSE(contains(to_text({}, report), "switches"));
+  report.delivered = 0;
+  report.server_activity.switches = report.server_activity.involuntary = 4;
+  EXPECT_TRUE(contains(to_text({}, report), "   context switches 2/s (2 involuntary)\n"));
+}
+
+TEST(RingloadReport, SaysWhetherItWasSteady) {
+  Report report = report_of_a_run();
+  report.warmup_s = 2.5;
+  EXPECT_TRUE(contains(to_json({}, report), R"("warmup_s":2.500,"seconds":2.0)"));
+  EXPECT_TRUE(contains(to_json({}, report), R"("steady":null,)"));
+  report.steadiness.steady = true;
+  EXPECT_TRUE(contains(to_json({}, report), R"("steady":true,)"));
+  report.steadiness.steady = false;
+  EXPECT_TRUE(contains(to_json({}, report), R"("steady":false,)"));
 }
 
 TEST(RingloadReport, TellsOfRoundTrips) {

@@ -52,6 +52,10 @@ Result<void> FanOut::check() const {
   return {};
 }
 
+std::uint64_t FanOut::failures() const {
+  return fleet_.failed() + fleet_.lost() + pacer_.failed() + pacer_.refused();
+}
+
 void FanOut::fill(Report& report) const {
   report.lost = arrivals_.totals.missing + pacer_.never_arrived(fleet_);
   report.subscribers_ready = static_cast<std::uint32_t>(fleet_.ready() - fleet_.slow_ready());

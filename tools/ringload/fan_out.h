@@ -18,6 +18,7 @@ class FanOut final : public Workload, private Audience {
   std::size_t connected() const override { return fleet_.ready() + fleet_.failed(); }
   std::size_t size() const override { return fleet_.size(); }
   Result<void> check() const override;
+  std::uint64_t failures() const override;
   std::size_t members() const override { return fleet_.ready(); }
   void fill(Report& report) const override;
   void warn(Report& report) const override;

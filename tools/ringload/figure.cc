@@ -31,6 +31,13 @@ Value maybe(const RunResult& run) {
   return run.*member;
 }
 
+// What was counted while measuring, per second of it.
+template <Value RunResult::* member>
+Value rate_of(const RunResult& run) {
+  const Value count = run.*member;
+  return count && run.seconds > 0 ? Value(*count / run.seconds) : Value();
+}
+
 template <Value LatencyFigures::* member>
 Value latency(const RunResult& run) {
   return run.latency.*member;
@@ -45,6 +52,8 @@ constexpr std::array kFigures = {
            latency<&LatencyFigures::p50_us>},
     Figure{"p90_us", "latency p90", Unit::microseconds, Sense::less_is_better,
            latency<&LatencyFigures::p90_us>},
+    Figure{"p95_us", "latency p95", Unit::microseconds, Sense::less_is_better,
+           latency<&LatencyFigures::p95_us>, true, true},
     Figure{"p99_us", "latency p99", Unit::microseconds, Sense::less_is_better,
            latency<&LatencyFigures::p99_us>},
     Figure{"p999_us", "latency p99.9", Unit::microseconds, Sense::less_is_better,
@@ -57,6 +66,12 @@ constexpr std::array kFigures = {
            maybe<&RunResult::server_rss_bytes>},
     Figure{"server_bytes_per_subscriber", "memory/subscriber", Unit::bytes, Sense::less_is_better,
            maybe<&RunResult::server_bytes_per_subscriber>},
+    Figure{"server_context_switches_per_s", "server switches/s", Unit::per_second, Sense::none,
+           rate_of<&RunResult::server_context_switches>, true, true},
+    Figure{"server_involuntary_switches_per_s", "involuntary switches/s", Unit::per_second,
+           Sense::none, rate_of<&RunResult::server_involuntary_switches>, true, true},
+    Figure{"server_io_calls_per_s", "server I/O calls/s", Unit::per_second, Sense::none,
+           rate_of<&RunResult::server_io_calls>, true, true},
     Figure{"client_cpu_share", "client CPU share", Unit::share, Sense::none,
            maybe<&RunResult::client_share>},
     Figure{"lost", "lost", Unit::count, Sense::correctness, always<&RunResult::lost>},

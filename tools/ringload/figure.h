@@ -29,6 +29,7 @@ struct Figure {
   Sense sense;
   std::optional<double> (*of)(const RunResult& run);
   bool usual = true;  // shown even where it is zero everywhere
+  bool late = false;  // its column of the CSV is behind those that were there before it
 };
 
 std::span<const Figure> all_figures();

@@ -14,11 +14,21 @@ void HttpPublisher::on_connected() {
 }
 
 void HttpPublisher::publish(std::string_view topic, const StampCodec& codec, const Stamp& stamp) {
-  request_.clear();
-  render_publish(options().target,
-                 {.topic = topic, .payload = payload(codec, stamp), .event = options().event},
-                 request_);
+  if (stamp_at_ != std::string::npos && topic.data() == rendered_topic_) {
+    codec.write(request_.data() + stamp_at_, stamp);
+  } else {
+    render(topic, payload(codec, stamp));
+  }
   send_request();
+}
+
+void HttpPublisher::render(std::string_view topic, std::string_view payload) {
+  request_.clear();
+  render_publish(options().target, {.topic = topic, .payload = payload, .event = options().event},
+                 request_);
+  rendered_topic_ = topic.data();
+  stamp_at_ = request_.find(payload);
+  if (request_.find(payload, stamp_at_ + 1) != std::string::npos) stamp_at_ = std::string::npos;
 }
 
 void HttpPublisher::send_request() {

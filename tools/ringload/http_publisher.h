@@ -38,6 +38,7 @@ class HttpPublisher final : public Publisher, public Connection {
   void on_bytes(std::string_view bytes) override;
   void on_end(int error, std::string_view where) override;
 
+  void render(std::string_view topic, std::string_view payload);
   void send_request();
   void on_response();
   void reconnect();
@@ -50,6 +51,9 @@ class HttpPublisher final : public Publisher, public Connection {
   bool failed_ = false;
   bool refused_ = false;
   std::string request_;
+  // The next event of the same topic differs in its stamp only, if that is in there once.
+  const char* rendered_topic_ = nullptr;
+  std::size_t stamp_at_ = std::string::npos;
   ResponseReader reader_;
 };
 

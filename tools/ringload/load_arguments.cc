@@ -4,6 +4,7 @@
 
 #include "tools/ringload/chunked_arguments.h"
 #include "tools/ringload/stamp.h"
+#include "tools/ringload/warmup_argument.h"
 
 namespace ringcast::load {
 namespace {
@@ -116,9 +117,7 @@ void LoadArguments::add_time_options(CLI::App& app, Options& options) {
                  "addresses of 127.0.0.0/8 that connections come from in turn (default: another "
                  "one for each 10,000 connections); for servers on such an address")
       ->check(CLI::Range(1U, 65535U));
-  app.add_option("--warmup", options.warmup_s, "seconds of load before measuring")
-      ->check(CLI::Range(0.0, 86400.0))
-      ->capture_default_str();
+  add_warmup_option(app, options);
   app.add_option("--time", options.time_s, "seconds measured")
       ->check(CLI::Range(0.01, 86400.0))
       ->capture_default_str();
@@ -182,7 +181,7 @@ void LoadArguments::add_report_options(CLI::App& app, Options& options) {
                "a line on standard error for each of them as it ends");
   app.add_option("--json", options.json_file, "write the result here as JSON (-: standard output)");
   app.add_flag("--strict", options.strict, "exit with 3 if anything was lost or doubled");
-  app.add_flag("--quiet", options.quiet, "no progress, no report");
+  app.add_flag("--quiet", options.quiet, "no live view, no report");
 }
 
 void LoadArguments::add_to(CLI::App& app) {

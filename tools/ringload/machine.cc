@@ -17,24 +17,12 @@ namespace {
 
 constexpr const char* kBacklogFile = "/proc/sys/net/core/netdev_max_backlog";
 
-std::vector<std::string> tasks(pid_t pid) {
-  std::vector<std::string> found;
-  const std::string folder = fmt::format("/proc/{}/task", pid);
-  DIR* directory = opendir(folder.c_str());
-  if (directory == nullptr) return found;
-  while (const dirent* entry = readdir(directory)) {
-    if (entry->d_name[0] != '.') found.push_back(folder + "/" + entry->d_name);
-  }
-  closedir(directory);
-  return found;
-}
-
 void add_descendants(pid_t pid, std::vector<pid_t>& found) {
   for (const pid_t known : found) {
     if (known == pid) return;
   }
   found.push_back(pid);
-  for (const std::string& task : tasks(pid)) {
+  for (const std::string& task : thread_folders(pid)) {
     std::ifstream file(task + "/children");
     for (pid_t child = 0; file >> child;) add_descendants(child, found);
   }
@@ -50,6 +38,18 @@ void add_schedstat(const std::string& path, CpuTime& total) {
 
 }  // namespace
 
+std::vector<std::string> thread_folders(pid_t pid) {
+  std::vector<std::string> found;
+  const std::string folder = fmt::format("/proc/{}/task", pid);
+  DIR* directory = opendir(folder.c_str());
+  if (directory == nullptr) return found;
+  while (const dirent* entry = readdir(directory)) {
+    if (entry->d_name[0] != '.') found.push_back(folder + "/" + entry->d_name);
+  }
+  closedir(directory);
+  return found;
+}
+
 std::vector<pid_t> with_descendants(const std::vector<pid_t>& pids) {
   std::vector<pid_t> found;
   for (const pid_t pid : pids) add_descendants(pid, found);
@@ -59,7 +59,7 @@ std::vector<pid_t> with_descendants(const std::vector<pid_t>& pids) {
 CpuTime cpu_time(const std::vector<pid_t>& pids) {
   CpuTime total;
   for (const pid_t pid : with_descendants(pids)) {
-    for (const std::string& task : tasks(pid)) add_schedstat(task + "/schedstat", total);
+    for (const std::string& task : thread_folders(pid)) add_schedstat(task + "/schedstat", total);
   }
   return total;
 }

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/result.h"
@@ -22,6 +23,8 @@ struct CpuTime {
 
 // Of the processes and all their descendants; of those that are gone: nothing.
 std::vector<pid_t> with_descendants(const std::vector<pid_t>& pids);
+// "/proc/PID/task/TID" of each thread.
+std::vector<std::string> thread_folders(pid_t pid);
 CpuTime cpu_time(const std::vector<pid_t>& pids);
 Memory memory(const std::vector<pid_t>& pids);
 // The second of these alone, which the kernel has at hand.

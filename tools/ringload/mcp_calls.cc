@@ -41,6 +41,10 @@ Result<void> McpCalls::check() const {
                                          options_.target.host_header(), pacer_.first_error()));
 }
 
+std::uint64_t McpCalls::failures() const {
+  return pacer_.failed() + totals_.altered() + totals_.failed();
+}
+
 void McpCalls::fill(Report& report) const {
   report.lost = static_cast<std::uint64_t>(std::max<std::int64_t>(pacer_.outstanding(), 0));
   report.altered = totals_.altered();

@@ -24,6 +24,7 @@ class McpCalls final : public Workload, private Audience {
   }
   std::size_t size() const override { return options_.publishers; }
   Result<void> check() const override;
+  std::uint64_t failures() const override;
   std::size_t members() const override { return pacer_.connected(); }
   void fill(Report& report) const override;
   void warn(Report& report) const override;

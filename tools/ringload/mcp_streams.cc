@@ -29,6 +29,8 @@ Result<void> McpStreams::check() const {
                                               options_.target.host_header(), counts_.first_error));
 }
 
+std::uint64_t McpStreams::failures() const { return counts_.failed + counts_.lost; }
+
 void McpStreams::fill(Report& report) const {
   report.subscribers_ready = static_cast<std::uint32_t>(counts_.ready);
   report.subscribers_failed = static_cast<std::uint32_t>(counts_.failed);

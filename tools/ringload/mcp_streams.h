@@ -23,6 +23,7 @@ class McpStreams final : public Workload, private Audience {
   std::size_t connected() const override { return counts_.ready + counts_.failed; }
   std::size_t size() const override { return streams_.size(); }
   Result<void> check() const override;
+  std::uint64_t failures() const override;
   std::size_t members() const override { return counts_.ready; }
   void fill(Report& report) const override;
   void warn(Report& report) const override;

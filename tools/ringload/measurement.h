@@ -13,8 +13,8 @@ namespace ringcast::load {
 
 // Of nothing: nothing.
 struct LatencyFigures {
-  std::optional<double> p50_us = {}, p90_us = {}, p99_us = {}, p999_us = {}, max_us = {},
-                        mean_us = {};
+  std::optional<double> p50_us = {}, p90_us = {}, p95_us = {}, p99_us = {}, p999_us = {},
+                        max_us = {}, mean_us = {};
 };
 
 struct RunInterval {
@@ -50,6 +50,7 @@ struct RunResult {
   // Without --server-pid: nothing.
   std::optional<double> server_cpu_s, server_ns_per_delivery, server_rss_bytes, server_anon_bytes,
       server_bytes_per_subscriber;
+  std::optional<double> server_context_switches, server_involuntary_switches, server_io_calls;
   std::optional<double> client_share, client_ns_per_delivery;
   double server_waited_s = 0, client_waited_s = 0, netdev_dropped = 0, steal_share = 0;
   std::vector<std::string> warnings;

@@ -57,6 +57,7 @@ struct Options {
   double ramp = 5000;         // connects/s; 0: no limit
   std::uint32_t sources = 0;  // source addresses; 0: another one for each 10,000 connections
   double warmup_s = 1;
+  bool warmup_auto = false;  // as long as it takes instead
   double time_s = 5;
   std::uint64_t events = 0;  // published or answered, after which less time will do; 0: as long
   std::string topic_prefix = "load";

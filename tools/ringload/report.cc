@@ -53,12 +53,13 @@ std::string_view name_of(McpEra era) { return era == McpEra::modern ? "modern" :
 
 std::string json_of(const LatencySummary& latency) {
   if (latency.count == 0) {
-    return R"({"p50":null,"p90":null,"p99":null,"p999":null,"max":null,"mean":null})";
+    return R"({"p50":null,"p90":null,"p95":null,"p99":null,"p999":null,"max":null,"mean":null})";
   }
   return fmt::format(
-      R"({{"p50":{:.3f},"p90":{:.3f},"p99":{:.3f},"p999":{:.3f},"max":{:.3f},"mean":{:.3f}}})",
-      latency.p50_us, latency.p90_us, latency.p99_us, latency.p999_us, latency.max_us,
-      latency.mean_us);
+      R"({{"p50":{:.3f},"p90":{:.3f},"p95":{:.3f},"p99":{:.3f},"p999":{:.3f},"max":{:.3f},)"
+      R"("mean":{:.3f}}})",
+      latency.p50_us, latency.p90_us, latency.p95_us, latency.p99_us, latency.p999_us,
+      latency.max_us, latency.mean_us);
 }
 
 std::string json_of(const Interval& interval) {
@@ -83,16 +84,53 @@ std::string origin_json(const Options& options, const Report& report) {
                      json_list(options.command, json_quoted), to_json(report.environment));
 }
 
+std::string number_or_null(std::optional<std::uint64_t> number) {
+  return number ? fmt::to_string(*number) : "null";
+}
+
+std::string_view flag_or_null(std::optional<bool> flag) {
+  return !flag ? "null" : *flag ? "true" : "false";
+}
+
 std::string server_json(const Report& report) {
+  const Activity::Counts& activity = report.server_activity;
+  const std::string more =
+      fmt::format(R"("context_switches":{},"involuntary_switches":{},"io_calls":{}}})",
+                  number_or_null(activity.switches), number_or_null(activity.involuntary),
+                  number_or_null(activity.io_calls));
   if (!report.server_known) {
     return R"({"cpu_s":null,"cpu_ns_per_delivery":null,"rss_bytes":null,"anon_bytes":null,)"
-           R"("bytes_per_subscriber":null})";
+           R"("bytes_per_subscriber":null,)" +
+           more;
   }
   return fmt::format(
       R"({{"cpu_s":{:.6f},"cpu_ns_per_delivery":{:.1f},"rss_bytes":{},"anon_bytes":{},)"
-      R"("bytes_per_subscriber":{:.1f}}})",
+      R"("bytes_per_subscriber":{:.1f},{})",
       report.server_cpu_s, report.server_ns_per_delivery(), report.server_rss_bytes,
-      report.server_anon_bytes, report.bytes_per_subscriber);
+      report.server_anon_bytes, report.bytes_per_subscriber, more);
+}
+
+// "1,234/s (12 involuntary), 0.5 per delivery".
+std::string activity_text(const Report& report, std::string_view unit) {
+  const Activity::Counts& activity = report.server_activity;
+  const auto per_second = [&](std::uint64_t count) {
+    return with_commas(report.seconds > 0 ? static_cast<double>(count) / report.seconds : 0);
+  };
+  const auto per_delivery = [&](std::uint64_t count) {
+    if (report.delivered == 0) return std::string();
+    const double each = static_cast<double>(count) / static_cast<double>(report.delivered);
+    return fmt::format(", {:.3g} per {}", each, unit);
+  };
+  std::string out;
+  if (activity.switches && activity.involuntary) {
+    out = fmt::format("context switches {}/s ({} involuntary){}", per_second(*activity.switches),
+                      per_second(*activity.involuntary), per_delivery(*activity.switches));
+  }
+  if (activity.io_calls) {
+    out += fmt::format("{}I/O calls {}/s{}", out.empty() ? "" : "; ",
+                       per_second(*activity.io_calls), per_delivery(*activity.io_calls));
+  }
+  return out.empty() ? "" : "               " + out + "\n";
 }
 
 std::string text_of(const LatencySummary& latency) {
@@ -231,13 +269,14 @@ std::string to_json(const Options& options, const Report& report) {
       options.size, options.mode == Mode::open ? fmt::format("{}", options.rate) : "null",
       options.mode == Mode::closed ? fmt::format("{}", options.window) : "null",
       options.slow_readers);
-  out += fmt::format(
-      R"("seconds":{:.6f},"published":{},"delivered":{},"deliveries_per_s":{:.1f},)"
-      R"("events_per_s":{:.1f},"lost":{},"duplicates":{},"out_of_order":{},"altered":{},)"
-      R"("foreign":{},"gaps":{},)",
-      report.seconds, report.published, report.delivered, report.deliveries_per_s(),
-      report.events_per_s(), report.lost, report.duplicates, report.out_of_order, report.altered,
-      report.foreign, report.gaps);
+  out += fmt::format(R"("warmup_s":{:.3f},"seconds":{:.6f},"published":{},"delivered":{},)"
+                     R"("deliveries_per_s":{:.1f},"events_per_s":{:.1f},"lost":{},"duplicates":{},)"
+                     R"("out_of_order":{},"altered":{},)"
+                     R"("foreign":{},"gaps":{},"total":{{"published":{},"delivered":{}}},)",
+                     report.warmup_s, report.seconds, report.published, report.delivered,
+                     report.deliveries_per_s(), report.events_per_s(), report.lost,
+                     report.duplicates, report.out_of_order, report.altered, report.foreign,
+                     report.gaps, report.total_published, report.total_delivered);
   if (options.kind == Kind::mcp) {
     out += fmt::format(R"("era":{},"sessions":{},"answer_bytes":{},)",
                        json_quoted(name_of(options.mcp.era)), options.mcp.sessions,
@@ -255,11 +294,12 @@ std::string to_json(const Options& options, const Report& report) {
       R"("errors":{{"subscribers_failed":{},"subscribers_lost":{},"publishers_failed":{},)"
       R"("refused":{},"unsent":{},"calls_failed":{}}},)"
       R"("waited_s":{{"server":{:.6f},"client":{:.6f}}},)"
-      R"("netdev_dropped":{},"steal_share":{:.4f},"warnings":{},"interval_s":{},"intervals":{}}})",
+      R"("netdev_dropped":{},"steal_share":{:.4f},"steady":{},"warnings":{},"interval_s":{},)"
+      R"("intervals":{}}})",
       report.subscribers_failed, report.subscribers_lost, report.publishers_failed, report.refused,
       report.unsent, report.calls_failed, report.server_waited_s, report.client_waited_s,
-      report.netdev_dropped, report.steal_share, json_list(report.warnings, json_quoted),
-      options.interval_s,
+      report.netdev_dropped, report.steal_share, flag_or_null(report.steadiness.steady),
+      json_list(report.warnings, json_quoted), options.interval_s,
       json_list(report.intervals, [](const Interval& each) { return json_of(each); }));
   return out + "\n";
 }
@@ -285,6 +325,7 @@ std::string to_text(const Options& options, const Report& report) {
                        options.kind == Kind::fan_out ? "subscriber"
                        : sessions                    ? "session"
                                                      : "connection");
+    out += activity_text(report, unit);
   }
   out += fmt::format("  client       {:.0f} % of a core", 100 * report.client_share());
   if (report.delivered != 0) {

@@ -8,9 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "tools/ringload/activity.h"
 #include "tools/ringload/environment.h"
 #include "tools/ringload/options.h"
 #include "tools/ringload/percentile_curve.h"
+#include "tools/ringload/steadiness.h"
 #include "tools/ringload/timeline.h"
 
 namespace ringcast::load {
@@ -22,6 +24,9 @@ struct Report {
   std::string started_at;  // UTC
   Environment environment;
 
+  double warmup_s = 0;         // how long it took
+  bool warmup_settled = true;  // --warmup auto: before it had lasted as long as it may
+
   // Of the time measured, after the warm-up.
   double seconds = 0;
   std::uint64_t published = 0;
@@ -30,11 +35,15 @@ struct Report {
   double client_cpu_s = 0;     // without waiting for the clock in a loop
   double server_waited_s = 0;  // its threads were ready to run, and others had the core
   double client_waited_s = 0;
+  Activity::Counts server_activity;
+  Steadiness steadiness;
   std::uint64_t receives = 0;
   std::uint64_t netdev_dropped = 0;
   double steal_share = 0;
 
   // Of the whole run.
+  std::uint64_t total_published = 0;
+  std::uint64_t total_delivered = 0;
   std::uint64_t lost = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t out_of_order = 0;

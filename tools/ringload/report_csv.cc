@@ -56,9 +56,12 @@ Cells cells_of(const Measurement& measurement, const RunResult& run, std::size_t
                  {"measured_s", number(run.seconds)},
                  {"published_events", number(run.published)},
                  {"delivered_events", number(run.delivered)}};
-  for (const Figure& figure : all_figures()) {
-    cells.emplace_back(figure.name, number(figure.of(run)));
-  }
+  const auto add_figures = [&](bool late) {
+    for (const Figure& figure : all_figures()) {
+      if (figure.late == late) cells.emplace_back(figure.name, number(figure.of(run)));
+    }
+  };
+  add_figures(false);
   cells.insert(cells.end(), {{"mean_us", number(run.latency.mean_us)},
                              {"publish_p50_us", number(run.publish_latency.p50_us)},
                              {"publish_p99_us", number(run.publish_latency.p99_us)},
@@ -74,6 +77,8 @@ Cells cells_of(const Measurement& measurement, const RunResult& run, std::size_t
                              {"kernel", quoted(run.environment.kernel)},
                              {"load_average", number(run.environment.load_average)},
                              {"command", quoted(command_line(run))}});
+  add_figures(true);
+  cells.emplace_back("publish_p95_us", number(run.publish_latency.p95_us));
   return cells;
 }
 

@@ -35,6 +35,7 @@ std::optional<double> amount_if(ResultFields& from, std::string_view name) {
 LatencyFigures latency_of(ResultFields from) {
   return {.p50_us = amount_if(from, "p50"),
           .p90_us = amount_if(from, "p90"),
+          .p95_us = amount_if(from, "p95"),
           .p99_us = amount_if(from, "p99"),
           .p999_us = amount_if(from, "p999"),
           .max_us = amount_if(from, "max"),
@@ -86,6 +87,9 @@ void read_costs(ResultFields& from, RunResult& run) {
   run.server_rss_bytes = amount_if(server, "rss_bytes");
   run.server_anon_bytes = amount_if(server, "anon_bytes");
   run.server_bytes_per_subscriber = server.number_if("bytes_per_subscriber");
+  run.server_context_switches = amount_if(server, "context_switches");
+  run.server_involuntary_switches = amount_if(server, "involuntary_switches");
+  run.server_io_calls = amount_if(server, "io_calls");
   ResultFields client = from.object_or_nothing("client");
   run.client_share = amount_if(client, "cpu_share");
   if (run.delivered > 0) run.client_ns_per_delivery = amount_if(client, "cpu_ns_per_delivery");

@@ -113,6 +113,10 @@ Result<void> RoundTrips::check() const {
   return {};
 }
 
+std::uint64_t RoundTrips::failures() const {
+  return pacer_.failed() + totals_.altered + totals_.foreign;
+}
+
 void RoundTrips::fill(Report& report) const {
   // What was sent on a connection that lives, and not answered by the end of the draining.
   report.lost = arrivals_.totals.missing +

@@ -25,6 +25,7 @@ class RoundTrips final : public Workload, private Audience {
   std::size_t connected() const override { return pacer_.connected() + pacer_.failed(); }
   std::size_t size() const override { return options_.publishers; }
   Result<void> check() const override;
+  std::uint64_t failures() const override;
   std::size_t members() const override { return pacer_.connected(); }
   void fill(Report& report) const override;
   void warn(Report& report) const override;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -14,6 +13,7 @@
 #include "tools/ringload/mcp_calls.h"
 #include "tools/ringload/mcp_streams.h"
 #include "tools/ringload/round_trips.h"
+#include "tools/ringload/steadiness.h"
 
 namespace ringcast::load {
 namespace {
@@ -23,7 +23,6 @@ constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kSpinNs = 60'000;
 constexpr double kLeastMemoryIntervalS = 0.5;  // looking at /proc takes time of the load's
 constexpr std::int64_t kTickNs = 20'000'000;   // the longest that a turn waits
-constexpr std::int64_t kProgressNs = 500'000'000;
 constexpr std::int64_t kSettleNs = 300'000'000;
 constexpr std::int64_t kConnectQuietNs = 10 * kSecondNs;
 constexpr std::int64_t kDrainQuietNs = kSecondNs;
@@ -101,14 +100,21 @@ Run::Run(const Options& options, const Address& address, std::unique_ptr<Loop> l
       address_(address),
       loop_(std::move(loop)),
       arrivals_(random_run(), options.size),
+      warming_up_(WarmUp::kIntervalS),
       timeline_(options.interval_s),
       workload_(make_workload(options, address_, *loop_, arrivals_)),
       members_(members(options)),
-      progress_(!options.quiet && isatty(STDERR_FILENO) != 0) {
+      progress_(!options.quiet) {
   arrivals_.origin_ns = loop_->clock_ns();
 }
 
 Result<Report> Run::run() {
+  auto report = measured();
+  progress_.end();
+  return report;
+}
+
+Result<Report> Run::measured() {
   Report report;
   report.started_at = utc_now();
   report.environment = read_environment();
@@ -117,7 +123,6 @@ Result<Report> Run::run() {
   memory_connected_ = memory(options_.server_pids);
   if (auto loaded = load(report); !loaded) return std::unexpected(loaded.error());
   warn(report);
-  if (progress_) std::fputs("\r\033[K", stderr);
   return report;
 }
 
@@ -163,11 +168,13 @@ void Run::turn(std::int64_t until_ns) {
   } else {
     loop_->turn(std::max<std::int64_t>(exact ? wait - kSpinNs : wait, 0));
   }
-  if (timeline_.due(loop_->now_ns())) {
-    timeline_.cut(loop_->now_ns(), seen());
-    if (options_.print_intervals) fmt::print(stderr, "{}\n", to_line(timeline_.intervals().back()));
+  if (running_->due(loop_->now_ns())) {
+    running_->cut(loop_->now_ns(), seen());
+    if (options_.print_intervals && running_ == &timeline_) {
+      fmt::print(stderr, "{}\n", to_line(timeline_.intervals().back()));
+    }
   }
-  if (progress_ && now >= next_progress_ns_) show_progress();
+  if (progress_.due(now)) show_progress();
 }
 
 Timeline::Seen Run::seen() {
@@ -180,25 +187,58 @@ Timeline::Seen Run::seen() {
 }
 
 void Run::turn_until(std::int64_t until_ns) {
-  const auto hopeless = [this] {
-    return options_.mode != Mode::idle && pacer().failed() == options_.publishers;
-  };
   while (now_ns() < until_ns && !interrupted && !hopeless() && pacer().answered() < enough_) {
     turn(until_ns);
   }
 }
 
-Result<void> Run::load(Report& report) {
+bool Run::hopeless() const {
+  return options_.mode != Mode::idle && pacer().failed() == options_.publishers;
+}
+
+// Latencies are recorded for those who watch, and to see when they settle, then forgotten.
+std::int64_t Run::warm_up(Report& report) {
+  const bool by_itself = options_.warmup_auto && options_.mode != Mode::idle;
+  const double longest_s = by_itself ? WarmUp::kLongestS : options_.warmup_s;
   const std::int64_t start = now_ns();
-  const std::int64_t from = start + to_ns(options_.warmup_s);
+  const std::int64_t end = start + to_ns(longest_s);
+  enter(RunPhase::warming_up, by_itself ? 0 : longest_s);
+  arrivals_.measure_from_ns = start;
+  warming_up_.begin(loop_->clock_ns(), seen());
+  if (options_.mode != Mode::idle) pacer().start(start);
+  std::int64_t from = end;
+  if (by_itself) {
+    const WarmUp settling(options_.mode == Mode::closed);
+    const auto& intervals = warming_up_.intervals();
+    report.warmup_settled = false;
+    for (std::size_t judged = 0; now_ns() < end && !interrupted && !hopeless();) {
+      turn(end);
+      if (intervals.size() == judged) continue;
+      judged = intervals.size();
+      if (settling.is_over(intervals)) {
+        report.warmup_settled = true;
+        break;
+      }
+    }
+    from = now_ns();
+  } else {
+    turn_until(end);
+  }
+  warming_up_.end(loop_->clock_ns(), seen());
+  report.warmup_s = static_cast<double>(from - start) / 1e9;
+  return from;
+}
+
+Result<void> Run::load(Report& report) {
+  polling_ = options_.poll;
+  const std::int64_t from = warm_up(report);
   const std::int64_t until = from + to_ns(options_.time_s);
   arrivals_.measure_from_ns = from;
   arrivals_.measure_until_ns = until;
-  polling_ = options_.poll;
-  if (options_.mode != Mode::idle) pacer().start(start);
-  turn_until(from);
+  enter(RunPhase::measuring, options_.time_s);
   const Sample first = sample();
   timeline_.begin(loop_->clock_ns(), seen());
+  running_ = &timeline_;
   if (options_.events != 0) enough_ = first.answered + options_.events;
   turn_until(until);
   enough_ = kAny;
@@ -206,7 +246,7 @@ Result<void> Run::load(Report& report) {
   const Sample last = sample();
   timeline_.end(loop_->clock_ns(), seen());
   pacer().stop();
-  if (pacer().failed() == options_.publishers && options_.mode != Mode::idle) {
+  if (hopeless()) {
     return fail("publish_failed",
                 fmt::format("All {} have failed: {}.",
                             options_.kind == Kind::fan_out ? "publishers" : "connections",
@@ -219,6 +259,7 @@ Result<void> Run::load(Report& report) {
 }
 
 void Run::drain() {
+  enter(RunPhase::draining, 0);
   const std::int64_t end = now_ns() + kDrainMaxNs;
   std::int64_t quiet_since = now_ns();
   std::uint64_t bytes = arrivals_.bytes;
@@ -234,23 +275,40 @@ void Run::drain() {
   }
 }
 
+void Run::enter(RunPhase phase, double total_s) {
+  phase_ = phase;
+  phase_from_ns_ = now_ns();
+  phase_s_ = total_s;
+}
+
 void Run::show_progress() {
   const std::int64_t now = now_ns();
-  const std::uint64_t delivered = arrivals_.totals.delivered;
-  const double since_s = static_cast<double>(now - (next_progress_ns_ - kProgressNs)) / 1e9;
-  if (!workload_->settled()) {
-    fmt::print(stderr, "\r\033[K{} of {} {}", workload_->members(), workload_->size(), members_);
-  } else {
-    fmt::print(stderr, "\r\033[K{} {}/s, p99 {}",
-               with_commas(static_cast<double>(delivered - shown_delivered_) / since_s),
-               options_.kind == Kind::fan_out ? "deliveries"
-               : options_.kind == Kind::mcp   ? "calls"
-                                              : "round trips",
-               human_us(static_cast<double>(arrivals_.latency.percentile_ns(0.99)) / 1000));
+  const SequenceTotals& totals = arrivals_.totals;
+  LiveState state;
+  state.phase = phase_;
+  state.members = members_;
+  state.connected = workload_->members();
+  state.wanted = workload_->size();
+  state.elapsed_s = static_cast<double>(now - phase_from_ns_) / 1e9;
+  state.total_s = phase_s_;
+  state.outstanding = pacer().outstanding();
+  state.idle = options_.mode == Mode::idle;
+  state.with_events = options_.kind == Kind::fan_out;
+  if (!state.with_events) state.deliveries = options_.kind == Kind::mcp ? "calls" : "round trips";
+  if (phase_ == RunPhase::warming_up || phase_ == RunPhase::measuring) {
+    const LatencySummary latest = running_->latest(loop_->now_ns(), seen());
+    if (latest.count != 0) {
+      state.latency = {.p50_us = latest.p50_us, .p99_us = latest.p99_us, .max_us = latest.max_us};
+    }
   }
-  std::fflush(stderr);
-  shown_delivered_ = delivered;
-  next_progress_ns_ = now + kProgressNs;
+  state.lost = totals.missing;
+  state.duplicates = totals.duplicates;
+  state.out_of_order = totals.out_of_order;
+  state.failures = workload_->failures();
+  progress_.show(std::move(state), {.at_ns = now,
+                                    .delivered = totals.delivered,
+                                    .published = pacer().answered(),
+                                    .client_cpu_ns = own_cpu_ns() - waiting_cpu_ns_});
 }
 
 Run::Sample Run::sample() const {
@@ -263,7 +321,8 @@ Run::Sample Run::sample() const {
           .server = cpu_time(options_.server_pids),
           .own = own,
           .drops = backlog_drops(),
-          .ticks = cpu_ticks()};
+          .ticks = cpu_ticks(),
+          .activity = Activity::now(options_.server_pids)};
 }
 
 void Run::fill(Report& report, const Sample& from, const Sample& to) const {
@@ -277,6 +336,7 @@ void Run::fill(Report& report, const Sample& from, const Sample& to) const {
   report.client_cpu_s = seconds(from.own.ran_ns, to.own.ran_ns);
   report.client_waited_s = seconds(from.own.waited_ns, to.own.waited_ns);
   report.netdev_dropped = to.drops - from.drops;
+  report.server_activity = to.activity.since(from.activity);
   const std::uint64_t ticks = to.ticks.total - from.ticks.total;
   if (ticks != 0) {
     report.steal_share =
@@ -284,6 +344,8 @@ void Run::fill(Report& report, const Sample& from, const Sample& to) const {
   }
 
   workload_->fill(report);
+  report.total_published = pacer().answered();
+  report.total_delivered = arrivals_.totals.delivered;
   report.duplicates = arrivals_.totals.duplicates;
   report.out_of_order = arrivals_.totals.out_of_order;
   report.gaps = arrivals_.gaps;
@@ -295,6 +357,9 @@ void Run::fill(Report& report, const Sample& from, const Sample& to) const {
   report.curve = percentile_curve(timeline_.latency());
   report.publish_curve = percentile_curve(timeline_.publish_latency());
   report.intervals = timeline_.intervals();
+  if (options_.mode != Mode::idle) {
+    report.steadiness = steadiness_of(report.intervals, options_.interval_s);
+  }
 
   const Memory now = memory(options_.server_pids);
   report.server_rss_bytes = now.rss_bytes;
@@ -311,6 +376,12 @@ void Run::warn(Report& report) const {
     report.warn("interrupted; the figures are of what was measured until then");
   }
   workload_->warn(report);
+  if (!report.warmup_settled) {
+    report.warn("--warmup auto: the load had not settled after {:.0f} s", report.warmup_s);
+  }
+  if (const std::string moved = describe(report.steadiness); !moved.empty()) {
+    report.warn("{}", moved);
+  }
   if (report.client_bound()) {
     report.warn("the client is the bottleneck ({:.0f} % of its core): the server can do more",
                 100 * report.client_share());

@@ -12,7 +12,9 @@
 #include <utility>
 
 #include "core/result.h"
+#include "tools/ringload/activity.h"
 #include "tools/ringload/arrivals.h"
+#include "tools/ringload/live_progress.h"
 #include "tools/ringload/loop.h"
 #include "tools/ringload/machine.h"
 #include "tools/ringload/options.h"
@@ -41,15 +43,21 @@ class Run {
     CpuTime own;
     std::uint64_t drops = 0;
     CpuTicks ticks;
+    Activity activity;  // of the server
   };
 
   Run(const Options& options, const Address& address, std::unique_ptr<Loop> loop);
 
+  Result<Report> measured();
   Result<void> connect();
   Result<void> load(Report& report);
+  // When the measuring begins.
+  std::int64_t warm_up(Report& report);
+  bool hopeless() const;
   void turn(std::int64_t until_ns);
   void turn_until(std::int64_t until_ns);
   void drain();
+  void enter(RunPhase phase, double total_s);
   void show_progress();
   Timeline::Seen seen();
   Sample sample() const;
@@ -63,16 +71,19 @@ class Run {
   Address address_;
   std::unique_ptr<Loop> loop_;
   Arrivals arrivals_;
+  Timeline warming_up_;
   Timeline timeline_;
+  Timeline* running_ = &warming_up_;
   std::unique_ptr<Workload> workload_;
   std::string_view members_;  // what they are called
   Memory memory_before_;
   Memory memory_connected_;
   static constexpr std::uint64_t kAny = ~std::uint64_t{0};
   std::uint64_t enough_ = kAny;  // answered: the measuring ends
-  bool progress_ = false;
-  std::int64_t next_progress_ns_ = 0;
-  std::uint64_t shown_delivered_ = 0;
+  LiveProgress progress_;
+  RunPhase phase_ = RunPhase::connecting;
+  std::int64_t phase_from_ns_ = 0;
+  double phase_s_ = 0;  // how long it is to last; 0: as long as it takes
   bool polling_ = false;
   std::uint64_t waiting_cpu_ns_ = 0;  // spent waiting in a loop
 };

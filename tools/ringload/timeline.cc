@@ -8,6 +8,7 @@ LatencySummary summarise(const Histogram& histogram) {
   };
   return {.p50_us = us(0.5),
           .p90_us = us(0.9),
+          .p95_us = us(0.95),
           .p99_us = us(0.99),
           .p999_us = us(0.999),
           .max_us = static_cast<double>(histogram.max_ns()) / 1000,
@@ -43,6 +44,14 @@ void Timeline::cut(std::int64_t clock_ns, Seen seen) {
 void Timeline::end(std::int64_t clock_ns, Seen seen) {
   cut(clock_ns, seen);
   running_ = false;
+}
+
+LatencySummary Timeline::latest(std::int64_t clock_ns, const Seen& seen) const {
+  constexpr std::int64_t kYoungNs = 400'000'000;
+  const bool young = clock_ns - begin_ns_ < kYoungNs && !intervals_.empty();
+  const LatencySummary latency = young ? intervals_.back().latency : summarise(seen.latency);
+  if (latency.count != 0) return latency;
+  return young ? intervals_.back().publish_latency : summarise(seen.publish_latency);
 }
 
 void Timeline::add_late(Histogram& latency) {

@@ -15,6 +15,7 @@ namespace ringcast::load {
 struct LatencySummary {
   double p50_us = 0;
   double p90_us = 0;
+  double p95_us = 0;
   double p99_us = 0;
   double p999_us = 0;
   double max_us = 0;
@@ -55,6 +56,9 @@ class Timeline {
   void end(std::int64_t clock_ns, Seen seen);
   // What came after the end: of no interval, but of the whole.
   void add_late(Histogram& latency);
+
+  // Of the interval under way; of the one before while that is too young to tell anything.
+  LatencySummary latest(std::int64_t clock_ns, const Seen& seen) const;
 
   const std::vector<Interval>& intervals() const { return intervals_; }
   // Of all intervals.

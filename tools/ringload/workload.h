@@ -32,6 +32,9 @@ class Workload {
   // Whether going on is worth it. Errors: subscribe_failed, publish_failed, call_failed.
   virtual Result<void> check() const = 0;
 
+  // Connections, requests and calls that failed until now.
+  virtual std::uint64_t failures() const = 0;
+
   // Whoever the server's memory is divided by.
   virtual std::size_t members() const = 0;
   virtual void fill(Report& report) const = 0;
