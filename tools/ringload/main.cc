@@ -13,6 +13,7 @@
 #include "tools/ringload/options.h"
 #include "tools/ringload/report.h"
 #include "tools/ringload/report_command.h"
+#include "tools/ringload/return_arguments.h"
 #include "tools/ringload/run.h"
 #include "tools/ringload/stamp.h"
 
@@ -96,7 +97,7 @@ Manual ringload_manual() {
   manual.page.version = RINGCAST_VERSION;
   manual.page.description = kDescription;
   manual.page.see_also = {"ringcast(1)"};
-  for (const std::string command : {"sse ", "ws ", "chunked ", "mcp "}) {
+  for (const std::string command : {"sse ", "ws ", "chunked ", "storm ", "mcp "}) {
     manual.hints.files.push_back(command + "--json");
     manual.hints.files.push_back(command + "--target");
   }
@@ -144,6 +145,8 @@ void add_load_options(CLI::App& app, Arguments& arguments) {
                                 "the connections may have unless given")
                      ->check(CLI::Range(1U, kMost));
   auto* idle = app.add_flag("--idle", arguments.idle, "publish nothing");
+  add_burst_option(app, options);
+  add_churn_options(app, options);
   rate->excludes(window);
   idle->excludes(rate)->excludes(window);
   app.add_option("--size", options.size, "bytes of an event's data")
@@ -182,7 +185,7 @@ void add_round_trip_options(CLI::App& app, Arguments& arguments) {
                                "send commands, which a worker answers that is connected too");
   echo->excludes(control);
   for (const char* other :
-       {"--subscribers", "--slow-readers", "--publishers", "--size", "--idle"}) {
+       {"--subscribers", "--slow-readers", "--publishers", "--size", "--idle", "--churn"}) {
     echo->excludes(app.get_option(other));
     control->excludes(app.get_option(other));
   }
@@ -316,6 +319,8 @@ int main(int argc, char** argv) {
   CLI::App* chunked = app.add_subcommand(
       "chunked",
       "The same over chunked HTTP: a line for each event, in endless responses and bodies.");
+  CLI::App* storm = app.add_subcommand(
+      "storm", "All subscribers are disconnected at once, again and again: how they come back.");
   CLI::App* mcp = app.add_subcommand(
       "mcp",
       "Calls of a tool of an MCP server: calls/s, latency, cost, whether answers are right.");
@@ -331,6 +336,12 @@ int main(int argc, char** argv) {
                                                : kChunkedExamples;
     each->footer(examples + kAbout);
   }
+  StormArguments storm_arguments;
+  Options storm_options;
+  storm_options.command = {argv, argv + argc};
+  storm_arguments.add_to(*storm, storm_options);
+  add_report_options(*storm, storm_options);
+  storm->footer(kStormExamples);
   McpArguments mcp_arguments;
   Options mcp_options;
   arguments.options.command = mcp_options.command = {argv, argv + argc};
@@ -359,8 +370,12 @@ int main(int argc, char** argv) {
   if (diff->parsed()) return compare_files(diff_command);
   if (ws->parsed()) arguments.options.transport = Transport::ws;
   if (chunked->parsed()) arguments.options.transport = Transport::chunked;
-  const Options& options = mcp->parsed() ? mcp_options : arguments.options;
-  auto settled = mcp->parsed() ? mcp_arguments.settle(mcp_options) : settle(arguments);
+  const Options& options = mcp->parsed()     ? mcp_options
+                           : storm->parsed() ? storm_options
+                                             : arguments.options;
+  auto settled = mcp->parsed()     ? mcp_arguments.settle(mcp_options)
+                 : storm->parsed() ? storm_arguments.settle(storm_options)
+                                   : settle(arguments);
   if (!settled) {
     complain(settled.error());
     return settled.error().code == "bad_usage" ? kUsage : kFailed;

@@ -153,7 +153,11 @@ Result<void> Run::connect() {
 void Run::turn(std::int64_t until_ns) {
   const std::int64_t now = now_ns();
   pacer().step(now);
+  workload_->step(now);
   std::int64_t wake = std::min(until_ns, now + kTickNs);
+  if (const std::int64_t step = workload_->next_step_ns(); step >= 0) {
+    wake = std::min(wake, std::max(step, now));
+  }
   const std::int64_t due = pacer().next_ns();
   if (due >= 0) wake = std::min(wake, due);
   const std::int64_t wait = wake - now;
@@ -179,7 +183,8 @@ Timeline::Seen Run::seen() {
 
 void Run::turn_until(std::int64_t until_ns) {
   const auto hopeless = [this] {
-    return options_.mode != Mode::idle && pacer().failed() == options_.publishers;
+    return workload_->failure() != nullptr ||
+           (options_.mode != Mode::idle && pacer().failed() == options_.publishers);
   };
   while (now_ns() < until_ns && !interrupted && !hopeless()) turn(until_ns);
 }
@@ -192,6 +197,7 @@ Result<void> Run::load(Report& report) {
   arrivals_.measure_until_ns = until;
   polling_ = options_.poll;
   if (options_.mode != Mode::idle) pacer().start(start);
+  workload_->begin_load(start);
   turn_until(from);
   const Sample first = sample();
   timeline_.begin(loop_->clock_ns(), seen());
@@ -199,6 +205,8 @@ Result<void> Run::load(Report& report) {
   const Sample last = sample();
   timeline_.end(loop_->clock_ns(), seen());
   pacer().stop();
+  workload_->end_load(now_ns());
+  if (const Error* failure = workload_->failure()) return std::unexpected(*failure);
   if (pacer().failed() == options_.publishers && options_.mode != Mode::idle) {
     return fail("publish_failed",
                 fmt::format("All {} have failed: {}.",
@@ -216,9 +224,12 @@ void Run::drain() {
   std::int64_t quiet_since = now_ns();
   std::uint64_t bytes = arrivals_.bytes;
   while (now_ns() < end) {
-    if (pacer().outstanding() <= 0 && pacer().all_answered() && pacer().unsent() == 0) break;
+    const bool back = !workload_->returning();
+    if (back && pacer().outstanding() <= 0 && pacer().all_answered() && pacer().unsent() == 0) {
+      break;
+    }
     turn(now_ns() + kTickNs);
-    if (arrivals_.bytes != bytes) {
+    if (arrivals_.bytes != bytes || !back) {
       bytes = arrivals_.bytes;
       quiet_since = now_ns();
     } else if (now_ns() - quiet_since > kDrainQuietNs) {
