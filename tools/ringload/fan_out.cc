@@ -60,6 +60,7 @@ void FanOut::begin_load(std::int64_t now_ns) {
 
 void FanOut::end_load(std::int64_t now_ns) {
   if (!churn_) return;
+  step(now_ns);
   churn_->end();
   const std::uint64_t due = churn_->due(now_ns);
   not_replaced_ = due > churn_->begun() ? due - churn_->begun() : 0;
