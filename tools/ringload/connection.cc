@@ -24,7 +24,7 @@ bool Connection::open(const Address& to, const SocketOptions& options) {
 }
 
 void Connection::push(Operation operation, Tag tag) {
-  ++operations_;
+  under_way_ |= bit(tag);
   operation.tag = tag;
   operation.completion = this;
   ring_.push(operation);
@@ -53,10 +53,16 @@ void Connection::close() {
 void Connection::abandon() {
   if (abandoned_) return;
   abandoned_ = true;
-  // What is under way holds the socket: it would not be closed before that ends.
-  if (fd_.valid()) ring_.push({.code = OpCode::cancel_all, .fd = fd_});
+  // What is under way holds the socket: it would not be closed before that ends. To cancel all of a
+  // descriptor the kernel searches through the operations of all.
+  for (const Tag tag : {kConnect, kSend, kReceive}) {
+    if ((under_way_ & bit(tag)) == 0) continue;
+    Operation cancel{.code = OpCode::cancel, .cancel_tag = tag, .fd = {}};
+    cancel.data = static_cast<Completion*>(this);
+    ring_.push(cancel);
+  }
   close();
-  if (operations_ == 0) let_go();
+  if (under_way_ == 0) let_go();
 }
 
 void Connection::finish_abandoned(std::int32_t result, std::uint32_t flags, unsigned tag) {
@@ -67,7 +73,7 @@ void Connection::finish_abandoned(std::int32_t result, std::uint32_t flags, unsi
     if (result == 1) fd_ = Descriptor::direct(adopted_);
     close();
   }
-  if (operations_ == 0) let_go();
+  if (under_way_ == 0) let_go();
 }
 
 void Connection::let_go() {
@@ -78,7 +84,7 @@ void Connection::let_go() {
 void Connection::finish(Completion& completion, std::int32_t result, std::uint32_t flags,
                         unsigned tag) {
   auto& self = static_cast<Connection&>(completion);
-  --self.operations_;
+  self.under_way_ &= static_cast<std::uint8_t>(~bit(tag));
   if (self.abandoned_) [[unlikely]]
     return self.finish_abandoned(result, flags, tag);
   switch (tag) {

@@ -52,6 +52,7 @@ class Connection : public Completion {
   virtual void on_end(int error, std::string_view where) = 0;
   virtual void on_abandoned() {}
 
+  static std::uint8_t bit(unsigned tag) { return static_cast<std::uint8_t>(1U << tag); }
   static void finish(Completion& completion, std::int32_t result, std::uint32_t flags,
                      unsigned tag);
   void finish_abandoned(std::int32_t result, std::uint32_t flags, unsigned tag);
@@ -63,9 +64,9 @@ class Connection : public Completion {
   Loop& loop_;
   Driver& ring_;
   Descriptor fd_;
-  int adopted_ = -1;             // in: ordinary descriptor; out: index
-  int ordinary_ = -1;            // to be closed once adopted
-  std::uint8_t operations_ = 0;  // that have not finished
+  int adopted_ = -1;            // in: ordinary descriptor; out: index
+  int ordinary_ = -1;           // to be closed once adopted
+  std::uint8_t under_way_ = 0;  // a bit for each tag, of which there is one at a time
   bool abandoned_ = false;
   const Address* to_ = nullptr;
 };
