@@ -124,6 +124,27 @@ chunked:
 mcp: {path: /m, sse_path: /s, era: legacy, tool: say, argument: words}
 )";
 
+TEST(RingloadTarget, ResumesBehindTheLastId) {
+  std::string request;
+  render_subscribe(Target(), {.topic = "a", .last_id = "n-7"}, request);
+  EXPECT_TRUE(request.ends_with("\r\nLast-Event-ID: n-7\r\n\r\n")) << request;
+  const WsResume resume = Target().ws.resume;
+  std::string path;
+  substitute(resume.path, {.topic = "a", .last_id = "n-7"}, path);
+  EXPECT_EQ(path, "/ws?topic=a&last_event_id=n-7");
+  // Another path cannot be assumed to take ids as ringcast's does.
+  const auto read = [](std::string_view ws) { return *target_from_yaml(ws, "f.yaml"); };
+  EXPECT_EQ(read("ws: {gap: x}").ws.resume.path, resume.path);
+  EXPECT_EQ(read("ws: {path: /sub}").ws.resume.path, "");
+  const Target other =
+      read("ws: {path: /sub, resume: {path: '/sub?after={last_id}', send: hello, id: 'seq='}}");
+  EXPECT_EQ(other.ws.resume.path, "/sub?after={last_id}");
+  EXPECT_EQ(other.ws.resume.send, "hello");
+  EXPECT_EQ(other.ws.resume.id, "seq=");
+  EXPECT_EQ(target_from_yaml("ws:\n  resume: {last: x}", "f.yaml").error().message,
+            "f.yaml:2: unknown key `last` (known here: path, send, id).");
+}
+
 TEST(RingloadTarget, ReadsWhatIsSaidOverChunkedHttpAndMcp) {
   const auto target = target_from_yaml(kChunkedYaml, "chunked.yaml");
   ASSERT_TRUE(target) << target.error().message;
@@ -174,7 +195,7 @@ TEST(RingloadTarget, SaysWhatIsWrongInAFile) {
   EXPECT_EQ(
       message("ws:\n  topic: x\n"),
       "f.yaml:2: unknown key `topic` (known here: path, headers, send, ready, gap, echo_path, "
-      "publish, control).");
+      "resume, publish, control).");
   EXPECT_EQ(message("chunked:\n  publish:\n    line: nothing\n"),
             "f.yaml:3: `line` must contain {payload} once.");
   EXPECT_EQ(message("chunked: {publish: {line: \"{payload}\\n\"}}\n"),

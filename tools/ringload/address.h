@@ -29,6 +29,8 @@ struct SocketOptions {
   // are not enough for all. Elsewhere it has no effect.
   unsigned source = 0;
   int receive_buffer_bytes = 0;  // 0: the system's default
+  // Closing resets the connection, so that nothing is left in TIME_WAIT.
+  bool reset = true;
 };
 
 // How many connections one source address can have to one server (net.ipv4.ip_local_port_range).
@@ -38,8 +40,7 @@ std::size_t ports_of_a_source();
 // bad_usage, too_few_ports.
 Result<void> check_sources(const Address& to, std::size_t connections, unsigned sources);
 
-// A TCP socket that is ready to connect. It is reset when it is closed, so that runs leave no
-// connections in TIME_WAIT behind. Errors: cannot_open_socket.
+// A TCP socket that is ready to connect. Errors: cannot_open_socket.
 Result<int> open_socket(const Address& to, const SocketOptions& options);
 
 }  // namespace ringcast::load

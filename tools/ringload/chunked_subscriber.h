@@ -17,6 +17,7 @@ class ChunkedSubscriber final : public HttpSubscriber {
  private:
   void ask(const TemplateValues& values, std::string& out) const override;
   std::string objection(const ResponseHead& head) const override;
+  void restart_content() override { lines_.restart(); }
   bool take_content(std::string_view content) override;
 
   void take_line(std::string_view line);

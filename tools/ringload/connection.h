@@ -2,7 +2,8 @@
 //
 // Lifecycle: open() → on_connected() → send() → on_sent(), receive() → on_bytes()… → on_end(). It
 // lives in its ring as a direct descriptor and must stay where it is until the loop is gone, or
-// until on_end() and no send is under way.
+// until on_end() and no send is under way. At any time: abandon() → on_abandoned(), after which it
+// can be opened again.
 #pragma once
 
 #include <sys/socket.h>
@@ -34,6 +35,9 @@ class Connection : public Completion {
   // Receives once; on_bytes() or on_end() follows.
   void receive();
   void close();
+  // Ends it from this side, whatever it is doing. Of its callbacks only on_abandoned() follows,
+  // when the kernel has let go of it; at once if it already has.
+  void abandon();
 
   Loop& loop() { return loop_; }
 
@@ -46,9 +50,13 @@ class Connection : public Completion {
   virtual void on_bytes(std::string_view bytes) = 0;
   // Nothing more comes. `error`: 0 when the peer has closed, else what happened (errno) in `where`.
   virtual void on_end(int error, std::string_view where) = 0;
+  virtual void on_abandoned() {}
 
+  static std::uint8_t bit(unsigned tag) { return static_cast<std::uint8_t>(1U << tag); }
   static void finish(Completion& completion, std::int32_t result, std::uint32_t flags,
                      unsigned tag);
+  void finish_abandoned(std::int32_t result, std::uint32_t flags, unsigned tag);
+  void let_go();
   void finish_adopt(std::int32_t result);
   void finish_receive(std::int32_t result, std::uint32_t flags);
   void push(Operation operation, Tag tag);
@@ -56,8 +64,10 @@ class Connection : public Completion {
   Loop& loop_;
   Driver& ring_;
   Descriptor fd_;
-  int adopted_ = -1;   // in: ordinary descriptor; out: index
-  int ordinary_ = -1;  // to be closed once adopted
+  int adopted_ = -1;            // in: ordinary descriptor; out: index
+  int ordinary_ = -1;           // to be closed once adopted
+  std::uint8_t under_way_ = 0;  // a bit for each tag, of which there is one at a time
+  bool abandoned_ = false;
   const Address* to_ = nullptr;
 };
 

@@ -8,11 +8,19 @@
 
 namespace ringcast::load {
 
+void HttpSubscriber::start(const Address& to, const SocketOptions& options) {
+  phase_ = Phase::connecting;
+  text_.clear();
+  chunks_.reset();
+  restart_content();
+  open(to, options);
+}
+
 void HttpSubscriber::on_connected() {
   phase_ = Phase::asking;
   const Options& options = fleet().options();
   const std::string name = fleet().topic_name(topic());
-  ask({.topic = name, .event = options.event}, text_);
+  ask({.topic = name, .event = options.event, .last_id = last_id()}, text_);
   send(text_);
 }
 

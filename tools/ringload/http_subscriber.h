@@ -20,13 +20,16 @@ class HttpSubscriber : public Subscriber, public Connection {
   HttpSubscriber(Fleet& fleet, Loop& loop, std::size_t ring, std::uint32_t topic, bool slow)
       : Subscriber(fleet, topic, slow), Connection(loop, ring) {}
 
-  void start(const Address& to, const SocketOptions& options) override { open(to, options); }
+  void start(const Address& to, const SocketOptions& options) override;
+  void leave() override { abandon(); }
 
  protected:
   // Appends the request.
   virtual void ask(const TemplateValues& values, std::string& out) const = 0;
   // Why a 200 is not the stream that was asked for; empty: it is.
   virtual std::string objection(const ResponseHead& head) const = 0;
+  // Another response begins.
+  virtual void restart_content() = 0;
   // Takes what has come of the content. False if nothing more can be read.
   virtual bool take_content(std::string_view content) = 0;
 
@@ -37,6 +40,7 @@ class HttpSubscriber : public Subscriber, public Connection {
   void on_sent() override;
   void on_bytes(std::string_view bytes) override;
   void on_end(int error, std::string_view where) override;
+  void on_abandoned() override { left(); }
 
   void read_head(std::string_view bytes);
   bool read_body(std::string_view bytes);

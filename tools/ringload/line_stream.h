@@ -40,6 +40,8 @@ class LineStream {
     return true;
   }
 
+  void restart() { carry_.clear(); }
+
   // True when the bytes so far end between two lines.
   bool at_boundary() const { return carry_.empty(); }
 

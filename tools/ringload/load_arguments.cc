@@ -96,6 +96,8 @@ void LoadArguments::add_load_options(CLI::App& app) {
                                 "the connections may have unless given")
                      ->check(CLI::Range(1U, kMost));
   auto* idle = app.add_flag("--idle", idle_, "publish nothing");
+  add_burst_option(app, options);
+  add_churn_options(app, options);
   rate->excludes(window);
   idle->excludes(rate)->excludes(window);
   app.add_option("--size", options.size, "bytes of an event's data")
@@ -135,7 +137,7 @@ void LoadArguments::add_round_trip_options(CLI::App& app) {
                                "send commands, which a worker answers that is connected too");
   echo->excludes(control);
   for (const char* other :
-       {"--subscribers", "--slow-readers", "--publishers", "--size", "--idle"}) {
+       {"--subscribers", "--slow-readers", "--publishers", "--size", "--idle", "--churn"}) {
     echo->excludes(app.get_option(other));
     control->excludes(app.get_option(other));
   }
@@ -193,6 +195,8 @@ void LoadArguments::add_to(CLI::App& app) {
   chunked_ = app.add_subcommand(
       "chunked",
       "The same over chunked HTTP: a line for each event, in endless responses and bodies.");
+  storm_ = app.add_subcommand(
+      "storm", "All subscribers are disconnected at once, again and again: how they come back.");
   mcp_ = app.add_subcommand(
       "mcp",
       "Calls of a tool of an MCP server: calls/s, latency, cost, whether answers are right.");
@@ -208,6 +212,9 @@ void LoadArguments::add_to(CLI::App& app) {
                                                 : kChunkedExamples;
     each->footer(examples + kAbout);
   }
+  storm_arguments_.add_to(*storm_, storm_options_);
+  add_report_options(*storm_, storm_options_);
+  storm_->footer(kStormExamples);
   mcp_arguments_.add_to(*mcp_, mcp_options_);
   add_time_options(*mcp_, mcp_options_);
   add_report_options(*mcp_, mcp_options_);
@@ -215,15 +222,16 @@ void LoadArguments::add_to(CLI::App& app) {
 }
 
 bool LoadArguments::parsed() const {
-  return sse_->parsed() || ws_->parsed() || chunked_->parsed() || mcp_->parsed();
+  return sse_->parsed() || ws_->parsed() || chunked_->parsed() || storm_->parsed() ||
+         mcp_->parsed();
 }
 
 Result<Options> LoadArguments::settle() {
-  const bool mcp = mcp_->parsed();
-  if (auto settled = mcp ? mcp_arguments_.settle(mcp_options_) : settle_fan_out(); !settled) {
-    return std::unexpected(settled.error());
-  }
-  Options options = mcp ? mcp_options_ : options_;
+  auto settled = mcp_->parsed()     ? mcp_arguments_.settle(mcp_options_)
+                 : storm_->parsed() ? storm_arguments_.settle(storm_options_)
+                                    : settle_fan_out();
+  if (!settled) return std::unexpected(settled.error());
+  Options options = mcp_->parsed() ? mcp_options_ : storm_->parsed() ? storm_options_ : options_;
   if (port_ != 0) options.target.port = port_;
   return options;
 }

@@ -1,4 +1,4 @@
-// The commands that put a server under load, on the command line: sse, ws, chunked and mcp.
+// The commands that put a server under load, on the command line: sse, ws, chunked, storm and mcp.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -8,6 +8,7 @@
 #include "core/result.h"
 #include "tools/ringload/mcp_arguments.h"
 #include "tools/ringload/options.h"
+#include "tools/ringload/return_arguments.h"
 
 namespace ringcast::load {
 
@@ -31,6 +32,7 @@ class LoadArguments {
   CLI::App* sse_ = nullptr;
   CLI::App* ws_ = nullptr;
   CLI::App* chunked_ = nullptr;
+  CLI::App* storm_ = nullptr;
   CLI::App* mcp_ = nullptr;
   Options options_;  // of the first three
   std::uint32_t connections_ = 100;
@@ -40,6 +42,8 @@ class LoadArguments {
   std::string url_ = "http://127.0.0.1:8080";
   std::string target_file_;
   std::uint16_t port_ = 0;  // not given
+  StormArguments storm_arguments_;
+  Options storm_options_;
   McpArguments mcp_arguments_;
   Options mcp_options_;
 };

@@ -43,7 +43,7 @@ Manual ringload_manual() {
   manual.page.version = RINGCAST_VERSION;
   manual.page.description = kDescription;
   manual.page.see_also = {"ringcast(1)"};
-  for (const std::string command : {"sse ", "ws ", "chunked ", "mcp "}) {
+  for (const std::string command : {"sse ", "ws ", "chunked ", "storm ", "mcp "}) {
     manual.hints.files.push_back(command + "--json");
     manual.hints.files.push_back(command + "--target");
   }

@@ -1,4 +1,4 @@
-// What `ringload sse`, `ringload ws`, `ringload chunked` or `ringload mcp` was asked to do.
+// What `ringload sse`, `ws`, `chunked`, `storm` or `mcp` was asked to do.
 #pragma once
 
 #include <sys/types.h>
@@ -36,6 +36,14 @@ struct McpOptions {
   bool raw = false;  // any answer will do that has status 200 and as many bytes as the first
 };
 
+// `ringload storm`: all subscribers are disconnected at once, again and again.
+struct StormOptions {
+  std::uint32_t count = 0;  // 0: not at all
+  double every_s = 10;
+  double ramp = 0;     // returns/s; 0: as fast as they are accepted
+  bool resume = true;  // behind the last id that was seen
+};
+
 inline constexpr std::uint32_t kWindow = 64;
 
 struct Options {
@@ -49,11 +57,15 @@ struct Options {
   std::uint32_t publishers = 1;    // echo, control, mcp: the connections that send
   std::uint32_t topics = 1;        // control: sessions, with a worker each
   double rate = 0;                 // events/s over all publishers; open loop
+  std::uint32_t burst = 1;         // open loop: events that are due at the same time
   std::uint32_t window = kWindow;
   std::uint32_t pipeline = 1;  // unanswered requests per publisher
   std::uint32_t size = 128;    // bytes of payload
   bool binary = false;         // echo: binary messages instead of text
   McpOptions mcp = {};
+  StormOptions storm = {};
+  double churn_per_s = 0;     // subscribers that leave and are replaced
+  bool reset = false;         // who leaves resets the connection
   double ramp = 5000;         // connects/s; 0: no limit
   std::uint32_t sources = 0;  // source addresses; 0: another one for each 10,000 connections
   double warmup_s = 1;
@@ -71,6 +83,10 @@ struct Options {
   bool raise_backlog = false;
   bool quiet = false;
   bool strict = false;
+
+  // Whether connections are reset when this side closes them: where many leave on purpose the
+  // server should see what it sees of others.
+  bool resets() const { return reset || (churn_per_s <= 0 && storm.count == 0); }
 };
 
 }  // namespace ringcast::load

@@ -110,7 +110,7 @@ void Pacer::send(Sender& sender, std::int64_t now_ns, std::uint64_t& late) {
 }
 
 std::int64_t Pacer::intended_ns(std::uint64_t event) const {
-  return start_ns_ + Schedule::intended_ns(event, options_.rate);
+  return start_ns_ + Schedule::intended_ns(event, options_.rate, options_.burst);
 }
 
 std::int64_t Pacer::next_ns() const {
@@ -137,7 +137,9 @@ void Pacer::on_free(Publisher& publisher) {
 
 void Pacer::on_answer(Publisher&, std::int64_t took_ns) {
   ++answered_;
-  if (took_ns >= 0) publish_latency_.record(took_ns);
+  if (took_ns < 0) return;
+  publish_latency_.record(took_ns);
+  if (also_ != nullptr) also_->record(took_ns);
 }
 
 void Pacer::on_refused(Publisher& publisher) {
@@ -153,7 +155,8 @@ void Pacer::on_failed(Publisher& publisher, std::string message) {
 
 std::int64_t Pacer::outstanding() const {
   const SequenceTotals& totals = arrivals_.totals;
-  return static_cast<std::int64_t>(expected_ - written_off_ - totals.delivered - totals.missing);
+  return static_cast<std::int64_t>(expected_ - written_off_ - totals.delivered - totals.missing) -
+         totals.ahead;
 }
 
 std::uint64_t Pacer::unconfirmed() const {
@@ -162,36 +165,52 @@ std::uint64_t Pacer::unconfirmed() const {
   return total;
 }
 
-std::uint64_t Pacer::first_number(std::uint32_t publisher, std::uint32_t topic) const {
-  std::uint64_t number = 0;
-  while (number < schedule_.round() && schedule_.topic(publisher, number) != topic) ++number;
-  return number < schedule_.round() ? number : ~std::uint64_t{0};
-}
-
 void Pacer::write_off(const Subscriber& subscriber) {
   for (const Sender& sender : senders_) {
     const std::uint32_t index = sender.publisher->index();
-    const std::uint64_t first = first_number(index, subscriber.topic());
-    const std::uint32_t expected = schedule_.count(sender.sent, first);
+    const std::uint32_t expected =
+        schedule_.count(sender.sent, schedule_.first(index, subscriber.topic()));
     const std::uint32_t got = subscriber.checker().next(index);
     if (expected > got) written_off_ += expected - got;
   }
 }
 
-std::uint64_t Pacer::never_arrived(const Fleet& fleet) const {
-  std::uint64_t total = 0;
-  std::vector<std::uint32_t> expected(options_.topics);
+void Pacer::begin(Subscriber& subscriber) const {
+  std::vector<std::uint32_t> starts(senders_.size());
   for (const Sender& sender : senders_) {
     const std::uint32_t index = sender.publisher->index();
-    std::ranges::fill(expected, 0);
-    for (std::uint64_t number = 0; number < schedule_.round(); ++number) {
-      expected[schedule_.topic(index, number)] =
-          schedule_.count(sender.publisher->answered(), number);
-    }
-    for (const auto& subscriber : fleet.members()) {
-      if (subscriber->slow() || !subscriber->counted()) continue;
-      const std::uint32_t got = subscriber->checker().next(index);
-      if (expected[subscriber->topic()] > got) total += expected[subscriber->topic()] - got;
+    starts[index] = schedule_.count(sender.sent, schedule_.first(index, subscriber.topic()));
+  }
+  subscriber.checker().begin(starts);
+}
+
+std::vector<std::uint64_t> Pacer::sent() const {
+  std::vector<std::uint64_t> sent;
+  for (const Sender& sender : senders_) sent.push_back(sender.sent);
+  return sent;
+}
+
+bool Pacer::has_all(const Subscriber& subscriber, const std::vector<std::uint64_t>& sent) const {
+  for (std::uint32_t index = 0; index < sent.size(); ++index) {
+    const std::uint64_t first = schedule_.first(index, subscriber.topic());
+    if (subscriber.checker().next(index) < schedule_.count(sent[index], first)) return false;
+  }
+  return true;
+}
+
+std::uint64_t Pacer::never_arrived(const Fleet& fleet) const {
+  std::uint64_t total = 0;
+  for (const Sender& sender : senders_) {
+    const std::uint32_t index = sender.publisher->index();
+    const std::uint64_t answered = sender.publisher->answered();
+    for (const Fleet::Member& member : fleet.members()) {
+      const Subscriber& subscriber = *member.subscriber;
+      // What a stream that began anew has seen nothing of began after it, as far as is known.
+      if (subscriber.slow() || !member.owed() || !subscriber.checker().seen(index)) continue;
+      const std::uint32_t expected =
+          schedule_.count(answered, schedule_.first(index, subscriber.topic()));
+      const std::uint32_t got = subscriber.checker().next(index);
+      if (expected > got) total += expected - got;
     }
   }
   return total;

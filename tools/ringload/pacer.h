@@ -6,8 +6,9 @@
 // and divided by the subscribers of a topic (on average): at most W - 1 events' worth may be under
 // way when another is sent. With one topic and subscribers that keep step this is the same.
 //
-// Open loop: event k is due at k / rate. If its publisher still waits for an answer, the event is
-// sent late, but keeps its intended time, from which its latency is counted.
+// Open loop: event k is due at k / rate, or with all of its burst when the first of that is due. If
+// its publisher still waits for an answer, the event is sent late, but keeps its intended time,
+// from which its latency is counted.
 #pragma once
 
 #include <cstddef>
@@ -81,11 +82,19 @@ class Pacer final : public PublisherOwner {
   // Deliveries that no subscriber will ever get.
   void write_off(std::uint64_t deliveries) { written_off_ += deliveries; }
   void write_off(const Subscriber& subscriber);
+  // What is sent from now on is for this one.
+  void begin(Subscriber& subscriber) const;
+  // How many events each publisher has sent.
+  std::vector<std::uint64_t> sent() const;
+  // Whether a subscriber has got as far as sent() was.
+  bool has_all(const Subscriber& subscriber, const std::vector<std::uint64_t>& sent) const;
   // Deliveries of answered events that have not come, as far as the end of the run tells.
   std::uint64_t never_arrived(const Fleet& fleet) const;
 
   Histogram& publish_latency() { return publish_latency_; }  // of the interval under way
-  std::uint64_t late_by_us() const { return late_by_us_; }   // sent > kLateNs late: client too slow
+  // Records the same there, too; null: no more.
+  void record_also(Histogram* publish_latency) { also_ = publish_latency; }
+  std::uint64_t late_by_us() const { return late_by_us_; }  // sent > kLateNs late: client too slow
   std::uint64_t late_by_answers() const { return late_by_answers_; }  // ... its publisher waited
   std::uint64_t refused() const { return refused_; }                  // 429 and 503
   std::size_t failed() const { return failed_; }
@@ -119,7 +128,6 @@ class Pacer final : public PublisherOwner {
   void send(Sender& sender, std::int64_t now_ns, std::uint64_t& late);
   void queue(Sender& sender);
   std::int64_t intended_ns(std::uint64_t event) const;
-  std::uint64_t first_number(std::uint32_t publisher, std::uint32_t topic) const;
 
   const Options& options_;
   Loop& loop_;
@@ -147,6 +155,7 @@ class Pacer final : public PublisherOwner {
   std::size_t ended_ = 0;      // senders that will send no more
   std::size_t finishing_ = 0;  // of these: whose finish() was not answered yet
   Histogram publish_latency_;
+  Histogram* also_ = nullptr;
   std::string first_error_;
 };
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "tools/ringload/json_text.h"
+#include "tools/ringload/return_report.h"
 
 namespace ringcast::load {
 namespace {
@@ -169,6 +170,7 @@ std::string headline(const Options& options, const Report& report) {
                         options.kind == Kind::fan_out ? "events"
                         : options.kind == Kind::mcp   ? "calls"
                                                       : "round trips");
+    if (options.burst > 1) text += fmt::format("{} at a time, ", options.burst);
   }
   if (options.mode == Mode::idle) text += "idle, ";
   if (options.kind == Kind::mcp) return text + mcp_headline(options, report);
@@ -262,11 +264,12 @@ std::string to_json(const Options& options, const Report& report) {
   out += fmt::format(
       R"("target":{},"transport":{},"kind":{},"mode":{},"subscribers":{},"publishers":{},)"
       R"("topics":{},"size":{},)"
-      R"("rate":{},"window":{},"slow_readers":{},)",
+      R"("rate":{},"burst":{},"window":{},"slow_readers":{},)",
       json_quoted(options.target.name), json_quoted(name_of(options.transport)),
       json_quoted(name_of(options.kind)), json_quoted(name_of(options.mode)),
       report.subscribers_ready, options.mode == Mode::idle ? 0 : options.publishers, options.topics,
       options.size, options.mode == Mode::open ? fmt::format("{}", options.rate) : "null",
+      options.mode == Mode::open ? fmt::format("{}", options.burst) : "null",
       options.mode == Mode::closed ? fmt::format("{}", options.window) : "null",
       options.slow_readers);
   out += fmt::format(R"("warmup_s":{:.3f},"seconds":{:.6f},"published":{},"delivered":{},)"
@@ -282,6 +285,7 @@ std::string to_json(const Options& options, const Report& report) {
                        json_quoted(name_of(options.mcp.era)), options.mcp.sessions,
                        report.answer_bytes);
   }
+  out += returns_json(options, report);
   out += fmt::format(R"("latency_us":{},"publish_us":{},"server":{},)", json_of(report.latency),
                      json_of(report.publish_latency), server_json(report));
   out += fmt::format(R"("percentiles_us":{},"publish_percentiles_us":{},)", json_of(report.curve),
@@ -313,6 +317,7 @@ std::string to_text(const Options& options, const Report& report) {
   if (options.mode != Mode::idle) {
     out += options.kind == Kind::fan_out ? fan_out_text(report) : round_trips_text(options, report);
   }
+  out += returns_text(options, report);
   if (report.server_known) {
     out += fmt::format("  server       {:.0f} % of a core",
                        100 * report.server_cpu_s / report.seconds);

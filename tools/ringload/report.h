@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "tools/ringload/environment.h"
 #include "tools/ringload/options.h"
 #include "tools/ringload/percentile_curve.h"
+#include "tools/ringload/return_figures.h"
 #include "tools/ringload/steadiness.h"
 #include "tools/ringload/timeline.h"
 
@@ -64,6 +66,9 @@ struct Report {
   std::vector<CurvePoint> curve;
   std::vector<CurvePoint> publish_curve;
   std::vector<Interval> intervals;
+
+  std::optional<ChurnFigures> churn;
+  std::optional<StormsFigures> storms;
 
   bool server_known = false;
   std::uint64_t server_rss_bytes = 0;

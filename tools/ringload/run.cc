@@ -155,7 +155,11 @@ Result<void> Run::connect() {
 void Run::turn(std::int64_t until_ns) {
   const std::int64_t now = now_ns();
   pacer().step(now);
+  workload_->step(now);
   std::int64_t wake = std::min(until_ns, now + kTickNs);
+  if (const std::int64_t step = workload_->next_step_ns(); step >= 0) {
+    wake = std::min(wake, std::max(step, now));
+  }
   const std::int64_t due = pacer().next_ns();
   if (due >= 0) wake = std::min(wake, due);
   const std::int64_t wait = wake - now;
@@ -193,7 +197,8 @@ void Run::turn_until(std::int64_t until_ns) {
 }
 
 bool Run::hopeless() const {
-  return options_.mode != Mode::idle && pacer().failed() == options_.publishers;
+  return workload_->failure() != nullptr ||
+         (options_.mode != Mode::idle && pacer().failed() == options_.publishers);
 }
 
 // Latencies are recorded for those who watch, and to see when they settle, then forgotten.
@@ -206,6 +211,7 @@ std::int64_t Run::warm_up(Report& report) {
   arrivals_.measure_from_ns = start;
   warming_up_.begin(loop_->clock_ns(), seen());
   if (options_.mode != Mode::idle) pacer().start(start);
+  workload_->begin_load(start);
   std::int64_t from = end;
   if (by_itself) {
     const WarmUp settling(options_.mode == Mode::closed);
@@ -236,6 +242,7 @@ Result<void> Run::load(Report& report) {
   arrivals_.measure_from_ns = from;
   arrivals_.measure_until_ns = until;
   enter(RunPhase::measuring, options_.time_s);
+  workload_->begin_measuring(from);
   const Sample first = sample();
   timeline_.begin(loop_->clock_ns(), seen());
   running_ = &timeline_;
@@ -246,6 +253,8 @@ Result<void> Run::load(Report& report) {
   const Sample last = sample();
   timeline_.end(loop_->clock_ns(), seen());
   pacer().stop();
+  workload_->end_load(now_ns());
+  if (const Error* failure = workload_->failure()) return std::unexpected(*failure);
   if (hopeless()) {
     return fail("publish_failed",
                 fmt::format("All {} have failed: {}.",
@@ -264,9 +273,12 @@ void Run::drain() {
   std::int64_t quiet_since = now_ns();
   std::uint64_t bytes = arrivals_.bytes;
   while (now_ns() < end) {
-    if (pacer().outstanding() <= 0 && pacer().all_answered() && pacer().unsent() == 0) break;
+    const bool back = !workload_->returning();
+    if (back && pacer().outstanding() <= 0 && pacer().all_answered() && pacer().unsent() == 0) {
+      break;
+    }
     turn(now_ns() + kTickNs);
-    if (arrivals_.bytes != bytes) {
+    if (arrivals_.bytes != bytes || !back) {
       bytes = arrivals_.bytes;
       quiet_since = now_ns();
     } else if (now_ns() - quiet_since > kDrainQuietNs) {

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,22 @@
 
 namespace ringcast::load {
 
+// The value of the last field `id` in the text of an event; nothing if there is none.
+inline std::optional<std::string_view> last_id_of(std::string_view block) {
+  std::optional<std::string_view> id;
+  while (!block.empty()) {
+    const std::size_t end = block.find('\n');
+    std::string_view line = block.substr(0, end);
+    block.remove_prefix(end == std::string_view::npos ? block.size() : end + 1);
+    if (!line.starts_with("id:")) continue;
+    line.remove_prefix(3);
+    if (line.starts_with(' ')) line.remove_prefix(1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    id = line;
+  }
+  return id;
+}
+
 class SseStream {
  public:
   static constexpr std::size_t kEventBytesMax = std::size_t{4} << 20;
@@ -28,6 +45,8 @@ class SseStream {
   // Calls sink.on_stamp(const Stamp&) for each event of this run, sink.on_gap() for each event of
   // type `gap`, sink.on_foreign() for each other event with data. `payload_bytes`: of every event
   // of this run. False if an event exceeds kEventBytesMax; the stream is of no use then.
+  // A sink that has on_block(std::string_view) gets the text of everything up to an empty line,
+  // too, and before that.
   template <class Sink>
   bool feed(std::string_view bytes, const StampCodec& codec, std::size_t payload_bytes,
             Sink& sink) {
@@ -53,6 +72,12 @@ class SseStream {
     return carry_.size() <= kEventBytesMax;
   }
 
+  // Another stream begins, whose events look the same.
+  void restart() {
+    carry_.clear();
+    scanned_ = 0;
+  }
+
   // True when the bytes so far end between two events.
   bool at_boundary() const { return carry_.empty(); }
 
@@ -69,6 +94,7 @@ class SseStream {
       Stamp stamp;
       if (static_cast<std::size_t>(end - at) >= length_ && length_ != 0 &&
           at[length_ - 1] == '\n' && at[length_ - 2] == '\n' && codec.read(at + stamp_at_, stamp)) {
+        show_block({at, length_}, sink);
         sink.on_stamp(stamp);
         at += length_;
         continue;
@@ -78,6 +104,7 @@ class SseStream {
       if (at != bytes.data()) scanned_ = 0;
       const std::size_t length = find_end(rest);
       if (length == 0) break;
+      show_block(rest.substr(0, length), sink);
       read_block(rest.substr(0, length), codec, payload_bytes, sink);
       at += length;
     }
@@ -102,6 +129,11 @@ class SseStream {
   std::size_t found(std::size_t length) {
     scanned_ = 0;
     return length;
+  }
+
+  template <class Sink>
+  static void show_block(std::string_view block, Sink& sink) {
+    if constexpr (requires { sink.on_block(block); }) sink.on_block(block);
   }
 
   template <class Sink>

@@ -15,6 +15,11 @@ void Subscriber::ready() {
 
 void Subscriber::failed(std::string message) { fleet_.on_failed(*this, std::move(message)); }
 
+void Subscriber::left() {
+  counted_ = false;
+  fleet_.on_left(*this);
+}
+
 void Subscriber::take_stamp(const Stamp& stamp) {
   Arrivals& arrivals = fleet_.arrivals();
   if (!checker_.take(stamp.publisher, stamp.sequence, arrivals.totals)) return;

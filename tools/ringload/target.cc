@@ -54,6 +54,16 @@ void read_control(Section& ws, std::string& error, WsControl& control) {
   section.refuse_unknown();
 }
 
+// What holds for ringcast holds for no other path.
+void read_resume(Section& ws, std::string& error, bool other_path, WsResume& resume) {
+  if (other_path) resume.path.clear();
+  Section section(ws.child("resume"), "resume", error);
+  section.read("path", resume.path);
+  section.read("send", resume.send);
+  section.read("id", resume.id);
+  section.refuse_unknown();
+}
+
 void read_ws(Section& top, std::string& error, WsTarget& ws) {
   Section section(top.child("ws"), "ws", error);
   section.read("path", ws.path);
@@ -62,6 +72,7 @@ void read_ws(Section& top, std::string& error, WsTarget& ws) {
   section.read("ready", ws.ready);
   section.read("gap", ws.gap);
   section.read("echo_path", ws.echo_path);
+  read_resume(section, error, ws.path != WsTarget().path, ws.resume);
   Section publish(section.child("publish"), "publish", error);
   publish.read("path", ws.publish_path);
   publish.read("message", ws.publish_message);
@@ -129,7 +140,8 @@ void substitute(std::string_view text, const TemplateValues& values, std::string
       return true;
     };
     if (replace("{topic}", values.topic) || replace("{payload}", values.payload) ||
-        replace("{event}", values.event) || replace("{session}", values.session)) {
+        replace("{event}", values.event) || replace("{session}", values.session) ||
+        replace("{last_id}", values.last_id)) {
       continue;
     }
     out += '{';
@@ -222,6 +234,7 @@ Result<Target> target_from_file(const std::string& path) {
 
 void render_subscribe(const Target& target, const TemplateValues& values, std::string& out) {
   render_head("GET", target.subscribe_path, target.subscribe_headers, target, values, out);
+  if (!values.last_id.empty()) out += fmt::format("Last-Event-ID: {}\r\n", values.last_id);
   out += "\r\n";
 }
 

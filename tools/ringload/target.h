@@ -1,6 +1,6 @@
 // What is put under load: where it listens, and how one subscribes and publishes there.
 //
-// The texts of a target may contain {topic}, {payload}, {event} and {session}, which are
+// The texts of a target may contain {topic}, {payload}, {event}, {session} and {last_id}, which are
 // substituted per request; a name in braces that is none of these stays as it is (JSON bodies have
 // braces of their own).
 #pragma once
@@ -20,6 +20,7 @@ struct TemplateValues {
   std::string_view payload = {};
   std::string_view event = {};
   std::string_view session = {};
+  std::string_view last_id = {};  // of an event, where a stream goes on behind it
 };
 
 // Stands for what tells a command and its answer from others.
@@ -45,15 +46,23 @@ struct WsControl {
   std::string answer_mark = "status";  // in the answer that reaches the caller
 };
 
+// How a stream goes on behind the last event of the one before.
+struct WsResume {
+  std::string path = "/ws?topic={topic}&last_event_id={last_id}";  // empty: it cannot
+  std::string send = {};                                           // instead of WsTarget::send
+  std::string id = R"("id":")";  // before the id in a message, which ends at "
+};
+
 struct WsTarget {
   std::string path = "/ws?topic={topic}";
   Headers headers = {};
   std::string send = {};   // a message after the handshake; empty: the path says it all
   std::string ready = {};  // in the message that says that the subscription stands; empty: no such
   std::string gap = R"("event":"gap")";  // in a message that tells of missed events
-  std::string publish_path = {};         // empty: as `path`
-  std::string publish_message = {};      // empty: events are published over HTTP
-  std::string publish_answer = {};       // in the answer to each; empty: there is none
+  WsResume resume = {};
+  std::string publish_path = {};     // empty: as `path`
+  std::string publish_message = {};  // empty: events are published over HTTP
+  std::string publish_answer = {};   // in the answer to each; empty: there is none
   std::string echo_path = "/";
   WsControl control = {};
 };
@@ -113,6 +122,7 @@ Result<Target> target_from_file(const std::string& path);
 
 // Append a whole request. Placeholders in paths are substituted as they are: topics that need
 // percent-encoding are up to the caller.
+// With `last_id` a subscription has the header Last-Event-ID.
 void render_subscribe(const Target& target, const TemplateValues& values, std::string& out);
 void render_publish(const Target& target, const TemplateValues& values, std::string& out);
 // The same for lines: a whole request, and the head of one whose body has no end.

@@ -1,6 +1,7 @@
 // What a run puts a server under: who connects, and what has become of it.
 //
-// Lifecycle: connect() every turn until settled(), then the pacer sends, then fill() and warn().
+// Lifecycle: connect() every turn until settled(), then the pacer sends from begin_load() to
+// end_load(), and step() is called every turn until all has arrived, then fill() and warn().
 #pragma once
 
 #include <cstddef>
@@ -34,6 +35,17 @@ class Workload {
 
   // Connections, requests and calls that failed until now.
   virtual std::uint64_t failures() const = 0;
+  // Times are ns since the start of the run.
+  virtual void begin_load(std::int64_t) {}
+  virtual void begin_measuring(std::int64_t) {}
+  virtual void end_load(std::int64_t) {}
+  virtual void step(std::int64_t) {}
+  // When step() has something to do next; -1: nothing by the clock.
+  virtual std::int64_t next_step_ns() const { return -1; }
+  // Somebody is on the way back: silence is no reason to stop waiting.
+  virtual bool returning() const { return false; }
+  // Why nothing that is measured would be worth anything; null: all is well.
+  virtual const Error* failure() const { return nullptr; }
 
   // Whoever the server's memory is divided by.
   virtual std::size_t members() const = 0;

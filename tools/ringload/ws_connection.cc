@@ -26,6 +26,12 @@ WsConnection::WsConnection(Loop& loop, std::size_t ring)
 
 void WsConnection::dial(const Address& to, const SocketOptions& options, std::string request) {
   text_ = std::move(request);
+  stream_.restart();
+  waiting_.clear();
+  under_way_.clear();
+  phase_ = Phase::connecting;
+  sending_ = false;
+  reading_ = true;
   open(to, options);
 }
 

@@ -24,7 +24,7 @@ class WsConnection : public Connection {
   WsConnection(Loop& loop, std::size_t ring);
 
  protected:
-  // `request`: see render_handshake(). Once.
+  // `request`: see render_handshake(). Again after on_abandoned().
   void dial(const Address& to, const SocketOptions& options, std::string request);
   // A message or a control frame.
   void write(WsOpcode opcode, std::string_view payload);

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,6 +46,12 @@ class WsStream {
       bytes.remove_prefix(size);
     }
     return true;
+  }
+
+  // Another connection begins.
+  void restart() {
+    std::destroy_at(this);
+    std::construct_at(this);
   }
 
   bool failed() const { return too_big_ || reader_.failed(); }

@@ -1,24 +1,27 @@
 #include "tools/ringload/ws_subscriber.h"
 
+#include "net/http_client.h"
 #include "tools/ringload/fleet.h"
 
 namespace ringcast::load {
 
 void WsSubscriber::start(const Address& to, const SocketOptions& options) {
   const std::string name = fleet().topic_name(topic());
+  const std::string id = percent_encode(last_id());
   const Target& target = fleet().options().target;
   std::string request;
-  render_handshake(target, target.ws.path, {.topic = name, .event = fleet().options().event},
-                   request);
+  render_handshake(target, id.empty() ? target.ws.path : target.ws.resume.path,
+                   {.topic = name, .event = fleet().options().event, .last_id = id}, request);
   dial(to, options, std::move(request));
 }
 
 void WsSubscriber::on_open() {
   const WsTarget& ws = fleet().options().target.ws;
-  if (!ws.send.empty()) {
+  const std::string& ask = last_id().empty() || ws.resume.send.empty() ? ws.send : ws.resume.send;
+  if (!ask.empty()) {
     const std::string name = fleet().topic_name(topic());
     std::string text;
-    substitute(ws.send, {.topic = name, .event = fleet().options().event}, text);
+    substitute(ask, {.topic = name, .event = fleet().options().event, .last_id = last_id()}, text);
     write(WsOpcode::text, text);
   }
   if (slow()) stop_reading();
@@ -43,6 +46,15 @@ void WsSubscriber::read_other(std::string_view text) {
   } else {
     take_foreign();
   }
+}
+
+void ResumingWsSubscriber::on_data(const WsMessage& message) {
+  const std::string& mark = fleet().options().target.ws.resume.id;
+  if (const std::size_t at = message.payload.find(mark); at != std::string_view::npos) {
+    const std::string_view rest = message.payload.substr(at + mark.size());
+    last_id_ = rest.substr(0, rest.find('"'));
+  }
+  WsSubscriber::on_data(message);
 }
 
 }  // namespace ringcast::load
