@@ -93,6 +93,11 @@ ResponseReader::State ResponseReader::feed(std::string_view bytes) {
 }
 
 std::size_t ResponseReader::feed_head(std::string_view bytes) {
+  if (head_.empty() && !last_head_.empty() && bytes.starts_with(last_head_)) [[likely]] {
+    head_.swap(last_head_);  // what was read out of it points there still
+    start_body(parsed_);
+    return head_.size();
+  }
   const std::size_t before = head_.size();
   head_.append(bytes.substr(0, kResponseHeadBytesMax));
   const std::size_t length = find_head_end(head_);
@@ -164,6 +169,7 @@ ResponseReader::State ResponseReader::end() {
 
 void ResponseReader::next() {
   phase_ = Phase::head;
+  last_head_.swap(head_);
   head_.clear();
   body_.clear();
   body_bytes_ = 0;

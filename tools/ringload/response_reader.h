@@ -72,6 +72,9 @@ class ResponseReader {
   Phase phase_ = Phase::head;
   std::size_t body_bytes_kept_;
   std::string head_;
+  // Of the response before, and what it says is in parsed_: within a second and with bodies of the
+  // same length, a server's heads are all the same, and are not read again.
+  std::string last_head_;
   ResponseHead parsed_;
   std::string body_;
   std::uint64_t body_bytes_ = 0;
