@@ -275,7 +275,20 @@ Result<void> write_json(const Options& options, const Report& report) {
   return {};
 }
 
+CLI::App* add_storm(CLI::App& app, StormArguments& arguments, Options& options) {
+  CLI::App* storm = app.add_subcommand(
+      "storm", "All subscribers are disconnected at once, again and again: how they come back.");
+  arguments.add_to(*storm, options);
+  add_report_options(*storm, options);
+  storm->footer(kStormExamples);
+  return storm;
+}
+
 int measure(const Options& options) {
+  struct sigaction action{};
+  action.sa_handler = [](int) { Run::interrupt(); };
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
   Backlog backlog;
   if (options.raise_backlog) {
     const auto wanted = static_cast<int>(2 * options.subscribers);
@@ -319,8 +332,9 @@ int main(int argc, char** argv) {
   CLI::App* chunked = app.add_subcommand(
       "chunked",
       "The same over chunked HTTP: a line for each event, in endless responses and bodies.");
-  CLI::App* storm = app.add_subcommand(
-      "storm", "All subscribers are disconnected at once, again and again: how they come back.");
+  StormArguments storm_arguments;
+  Options storm_options;
+  CLI::App* storm = add_storm(app, storm_arguments, storm_options);
   CLI::App* mcp = app.add_subcommand(
       "mcp",
       "Calls of a tool of an MCP server: calls/s, latency, cost, whether answers are right.");
@@ -336,15 +350,9 @@ int main(int argc, char** argv) {
                                                : kChunkedExamples;
     each->footer(examples + kAbout);
   }
-  StormArguments storm_arguments;
-  Options storm_options;
-  storm_options.command = {argv, argv + argc};
-  storm_arguments.add_to(*storm, storm_options);
-  add_report_options(*storm, storm_options);
-  storm->footer(kStormExamples);
   McpArguments mcp_arguments;
   Options mcp_options;
-  arguments.options.command = mcp_options.command = {argv, argv + argc};
+  arguments.options.command = mcp_options.command = storm_options.command = {argv, argv + argc};
   mcp_arguments.add_to(*mcp, mcp_options);
   add_time_options(*mcp, mcp_options);
   add_report_options(*mcp, mcp_options);
@@ -380,9 +388,5 @@ int main(int argc, char** argv) {
     complain(settled.error());
     return settled.error().code == "bad_usage" ? kUsage : kFailed;
   }
-  struct sigaction action{};
-  action.sa_handler = [](int) { Run::interrupt(); };
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
   return measure(options);
 }
