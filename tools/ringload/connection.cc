@@ -24,7 +24,7 @@ bool Connection::open(const Address& to, const SocketOptions& options) {
 }
 
 void Connection::push(Operation operation, Tag tag) {
-  under_way_ |= bit(tag);
+  busy_ |= bit(tag);
   operation.tag = tag;
   operation.completion = this;
   ring_.push(operation);
@@ -56,13 +56,13 @@ void Connection::abandon() {
   // What is under way holds the socket: it would not be closed before that ends. To cancel all of a
   // descriptor the kernel searches through the operations of all.
   for (const Tag tag : {kConnect, kSend, kReceive}) {
-    if ((under_way_ & bit(tag)) == 0) continue;
+    if ((busy_ & bit(tag)) == 0) continue;
     Operation cancel{.code = OpCode::cancel, .cancel_tag = tag, .fd = {}};
     cancel.data = static_cast<Completion*>(this);
     ring_.push(cancel);
   }
   close();
-  if (under_way_ == 0) let_go();
+  if (busy_ == 0) let_go();
 }
 
 void Connection::finish_abandoned(std::int32_t result, std::uint32_t flags, unsigned tag) {
@@ -73,7 +73,7 @@ void Connection::finish_abandoned(std::int32_t result, std::uint32_t flags, unsi
     if (result == 1) fd_ = Descriptor::direct(adopted_);
     close();
   }
-  if (under_way_ == 0) let_go();
+  if (busy_ == 0) let_go();
 }
 
 void Connection::let_go() {
@@ -84,7 +84,7 @@ void Connection::let_go() {
 void Connection::finish(Completion& completion, std::int32_t result, std::uint32_t flags,
                         unsigned tag) {
   auto& self = static_cast<Connection&>(completion);
-  self.under_way_ &= static_cast<std::uint8_t>(~bit(tag));
+  self.busy_ &= static_cast<std::uint8_t>(~bit(tag));
   if (self.abandoned_) [[unlikely]]
     return self.finish_abandoned(result, flags, tag);
   switch (tag) {

@@ -64,9 +64,9 @@ class Connection : public Completion {
   Loop& loop_;
   Driver& ring_;
   Descriptor fd_;
-  int adopted_ = -1;            // in: ordinary descriptor; out: index
-  int ordinary_ = -1;           // to be closed once adopted
-  std::uint8_t under_way_ = 0;  // a bit for each tag, of which there is one at a time
+  int adopted_ = -1;       // in: ordinary descriptor; out: index
+  int ordinary_ = -1;      // to be closed once adopted
+  std::uint8_t busy_ = 0;  // a bit for each tag, of which there is one at a time
   bool abandoned_ = false;
   const Address* to_ = nullptr;
 };

@@ -186,6 +186,7 @@ void Pacer::begin(Subscriber& subscriber) const {
 
 std::vector<std::uint64_t> Pacer::sent() const {
   std::vector<std::uint64_t> sent;
+  sent.reserve(senders_.size());
   for (const Sender& sender : senders_) sent.push_back(sender.sent);
   return sent;
 }

@@ -56,7 +56,8 @@ class Schedule {
   // Nanoseconds from the start of the schedule until event k is to be sent. `burst`: so many at a
   // time, at the same rate on average.
   static std::int64_t intended_ns(std::uint64_t event, double rate, std::uint32_t burst = 1) {
-    return static_cast<std::int64_t>(static_cast<double>(event / burst * burst) * 1e9 / rate);
+    const std::uint64_t first = event - event % burst;
+    return static_cast<std::int64_t>(static_cast<double>(first) * 1e9 / rate);
   }
 
  private:
