@@ -29,7 +29,7 @@ class TableCommand {
   std::string tool_;       // the same
   std::string reference_;  // empty: in the folder this program was built in; "none": left out
   std::uint32_t events_ = 10'000;
-  double time_s_ = 10;
+  double time_s_ = 20;
   std::uint16_t rounds_ = 3;
   int server_core_ = 0;
   int client_core_ = 1;
