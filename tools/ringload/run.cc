@@ -270,18 +270,20 @@ Result<void> Run::load(Report& report) {
 void Run::drain() {
   enter(RunPhase::draining, 0);
   const std::int64_t end = now_ns() + kDrainMaxNs;
-  std::int64_t quiet_since = now_ns();
+  std::int64_t quiet_ns = 0;  // without the time in which others had our core
   std::uint64_t bytes = arrivals_.bytes;
   while (now_ns() < end) {
     const bool back = !workload_->returning();
     if (back && pacer().outstanding() <= 0 && pacer().all_answered() && pacer().unsent() == 0) {
       break;
     }
-    turn(now_ns() + kTickNs);
+    const std::int64_t before = now_ns();
+    turn(before + kTickNs);
+    quiet_ns += std::min(now_ns() - before, 2 * kTickNs);
     if (arrivals_.bytes != bytes || !back) {
       bytes = arrivals_.bytes;
-      quiet_since = now_ns();
-    } else if (now_ns() - quiet_since > kDrainQuietNs) {
+      quiet_ns = 0;
+    } else if (quiet_ns > kDrainQuietNs) {
       break;
     }
   }
