@@ -228,6 +228,18 @@ def test_scenarios_that_ship(name, tmp_path):
     assert "p99" in done.stdout and "FAILED" not in done.stderr
 
 
+@pytest.mark.parametrize("path", sorted((servers.ROOT / "bench/targets").glob("*.yaml")))
+def test_targets_that_ship(path):
+    """They are understood: what is wrong is only that nobody listens."""
+    parts = yaml.safe_load(path.read_text())
+    commands = {"subscribe": "sse", "ws": "ws", "chunked": "chunked", "mcp": "mcp"}
+    used = [command for part, command in commands.items() if part in parts]
+    assert used
+    for command in used:
+        where = ("--target", path, "--port", servers.free_port())
+        assert "Connection refused" in ringload(command, *where, status=1).stderr
+
+
 # --- table ---------------------------------------------------------------------------------------
 
 
