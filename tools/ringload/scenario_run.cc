@@ -109,6 +109,7 @@ class Play {
 
 std::vector<Measurement> ScenarioResult::measurements() const {
   std::vector<Measurement> all;
+  all.reserve(entries.size());
   for (const Entry& entry : entries) all.push_back(entry.measurement);
   return all;
 }
