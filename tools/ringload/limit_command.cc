@@ -36,7 +36,7 @@ std::string ms_of(std::optional<double> us) { return us ? human_us(*us) : "-"; }
 }  // namespace
 
 void LimitCommand::add_to(CLI::App& app) {
-  app.add_option("LOAD", load_, "the load: -- sse --subscribers 1000 …")->required();
+  app.add_option("LOAD", load_, "the load: -- sse --subscribers 1000 ...")->required();
   app.add_option("--p99-ms", p99_ms_, "the latency that 99 % may have at most, in milliseconds")
       ->check(CLI::Range(0.001, 1e6))
       ->capture_default_str();

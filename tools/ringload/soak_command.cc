@@ -34,7 +34,7 @@ constexpr double kIntervals = 200;  // unless given
 }  // namespace
 
 void SoakCommand::add_to(CLI::App& app) {
-  app.add_option("LOAD", load_, "the load: -- sse --rate 100 …")->required();
+  app.add_option("LOAD", load_, "the load: -- sse --rate 100 ...")->required();
   app.add_option("--hours", hours_, "how long it is measured")
       ->check(CLI::Range(0.001, 8760.0))
       ->capture_default_str();
