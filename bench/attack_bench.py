@@ -3,9 +3,11 @@
 
 The server runs on one core; the load (ringload: events at a fixed rate, latency from the intended
 send time; each publish is a request) on the other, and there, with the lowest priority, the
-attacker. It attacks and rests in turns of some seconds, on one server and beside one load, so that
-a machine that gets busy does so for both. ringload reports intervals of a fraction of a turn; the
-first of each turn is left out. Figures are medians over the intervals of all rounds.
+attacker. It attacks and rests in turns of some seconds, on one server and beside one load. ringload
+reports intervals of a fraction of a turn; the first of each turn is left out, and a turn's p99 is
+the median of the others'. A ratio is a turn of attack over the rests before and after it, so that a
+machine that gets busy does so for both; of the ratios of all rounds the table has the median and,
+in brackets, the quartiles.
 """
 
 import argparse
@@ -62,6 +64,10 @@ def parse():
     add("--subscribers", type=int, default=300, metavar="N")
     add("--rate", type=float, default=200, metavar="N", help="events a second")
     add("--pace", type=float, default=1, metavar="N", help="the attacks' pace, as a factor")
+    add("--elsewhere", action="store_true",
+        help="attack another server, on the load's core: what the attacker itself does to the load")
+    add("--collected", action="store_true",
+        help="arrival is when ringload collects an event, not when it comes to the kernel")
     add("--server-core", type=int, default=0, metavar="N")
     add("--client-core", type=int, default=1, metavar="N")
     add("--ringcast", type=Path, default=ROOT / "build/release/bin/ringcast", metavar="FILE")
@@ -77,24 +83,25 @@ class Run:
     def __init__(self, options, children, folder):
         self.options, self.children, self.folder = options, children, folder
         self.log = (folder / "children.log").open("ab")
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
 
-    def start_server(self):
-        options, folder = self.options, self.folder
+    def write_config(self):
+        folder = self.folder
         keys, access = folder / "keys.json", folder / "access.yaml"
         keys.write_text(json.dumps({"keys": [SECRET]}))
         access.write_text(ACCESS.format(keys=keys))
         config = folder / "ringcast.yaml"
         config.write_text(CONFIG.format(access=access))
-        core = options.server_core
-        command = [options.ringcast, "serve", "--config", config, "--cores", core]
-        command += ["--listen", f"127.0.0.1:{self.port}"]
+        return config
+
+    def start_server(self, core, port):
+        command = [self.options.ringcast, "serve", "--config", self.write_config()]
+        command += ["--cores", core, "--listen", f"127.0.0.1:{port}"]
         server = self.children.start(command, {core}, self.log)
 
         def ready():
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                socket.create_connection(("127.0.0.1", port), 1).close()
                 return True
             except OSError:
                 return False
@@ -104,13 +111,18 @@ class Run:
         return server
 
     def start_attack(self, name):
-        options = self.options
-        command = [PYTHON, ROOT / "bench/attackers.py", name, self.port]
+        """What is at work beside the load."""
+        options, port, started = self.options, self.port, []
+        if options.elsewhere:
+            port = free_port()
+            started.append(self.start_server(options.client_core, port))
+        command = [PYTHON, ROOT / "bench/attackers.py", name, port]
         command += ["--pace", options.pace, "--phase", options.turn]
-        attacker = self.children.start(command, {options.client_core}, self.log)
+        started.append(self.children.start(command, {options.client_core}, self.log))
         # Whoever is of use comes first, at once.
-        os.sched_setscheduler(attacker.pid, os.SCHED_IDLE, os.sched_param(0))
-        return attacker
+        for child in started:
+            os.sched_setscheduler(child.pid, os.SCHED_IDLE, os.sched_param(0))
+        return started
 
     def start_load(self):
         options = self.options
@@ -118,13 +130,16 @@ class Run:
         command += ["--subscribers", options.subscribers, "--rate", options.rate]
         command += ["--time", 2 * options.turns * options.turn]
         command += ["--interval", options.turn / INTERVALS]
+        if not options.collected:
+            # Not for how long ringload waits for its core, on which the attacker works, too.
+            command += ["--kernel-arrivals"]
         command += ["--cpu", options.client_core, "--json", self.folder / "load.json", "--quiet"]
         return self.children.start(command, {options.client_core}, self.log)
 
     def measure(self, attack):
-        server = self.start_server()
+        server = self.start_server(self.options.server_core, self.port)
         before = most = anonymous_bytes(server.pid)
-        attacker, load = self.start_attack(attack), self.start_load()
+        attackers, load = self.start_attack(attack), self.start_load()
         try:
             end = time.monotonic() + 2 * self.options.turns * self.options.turn + 60
             while load.poll() is None and time.monotonic() < end:
@@ -132,25 +147,35 @@ class Run:
                 most = max(most, anonymous_bytes(server.pid))
             if load.poll() != 0:
                 raise Failure(f"ringload ended with {load.poll()}")
-            if server.poll() is not None or attacker.poll() is not None:
+            if any(child.poll() is not None for child in (server, *attackers)):
                 raise Failure("the server or the attacker ended during the run")
         finally:
-            for child in (attacker, load, server):
+            for child in (load, *reversed(attackers), server):
                 self.children.stop(child, patience_s=2)
         figures = json.loads((self.folder / "load.json").read_text())
         lost = figures["lost"] + figures["duplicates"] + figures["errors"]["calls_failed"]
-        return {"grown": most - before, "lost": lost, "intervals": self.sort(figures["intervals"])}
+        return {"grown": most - before, "lost": lost, "turns": self.turns(figures["intervals"])}
 
-    def sort(self, intervals):
-        """Their p99, by what they are of."""
-        turn_s, sorted_ = self.options.turn, {"quiet": [], "attack": []}
+    def turns(self, intervals):
+        """The p99 of each, in order."""
+        turn_s, samples = self.options.turn, {}
         for each in intervals:
             turn, into = divmod(each["at_s"] + 1e-6, turn_s)
             whole = each["seconds"] > 0.9 * turn_s / INTERVALS
             if whole and into > turn_s / INTERVALS / 2:
-                sample = {key: each[key]["p99"] for key in FIGURES}
-                sorted_["attack" if turn % 2 else "quiet"].append(sample)
-        return sorted_
+                samples.setdefault(int(turn), []).append(each)
+        def p99(turn, key):
+            return statistics.median(each[key]["p99"] for each in samples[turn])
+
+        return [
+            {"attack": turn % 2 == 1} | {key: p99(turn, key) for key in FIGURES}
+            for turn in sorted(samples)
+        ]
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 def anonymous_bytes(pid):
@@ -175,24 +200,44 @@ def one_round(options, children, number, results):
                 run.log.close()
 
 
-def p99_us(runs, kind, name):
-    samples = [each[name] for run in runs for each in run["intervals"][kind]]
+def p99_us(runs, attack, name):
+    samples = [turn[name] for run in runs for turn in run["turns"] if turn["attack"] == attack]
     return statistics.median(samples) if samples else float("nan")
+
+
+def ratios(runs, name):
+    """Of each turn of attack to the rests beside it."""
+    found = []
+    for run in runs:
+        turns = run["turns"]
+        for at, turn in enumerate(turns):
+            beside = [turns[n] for n in (at - 1, at + 1) if 0 <= n < len(turns)]
+            rests = [each[name] for each in beside if not each["attack"]]
+            if turn["attack"] and rests:
+                found.append(turn[name] / statistics.mean(rests))
+    return found
+
+
+def quartiles(values):
+    """The lower, the median, the upper."""
+    if len(values) < 2:
+        return [values[0] if values else float("nan")] * 3
+    return statistics.quantiles(values, method="inclusive")
 
 
 def report(results):
     """The table; the ratios that are too large."""
     print(f"{'attack':<14}", end="")
     for name in FIGURES.values():
-        print(f"{name + ' p99, ms':>24}{'ratio':>8}", end="")
+        print(f"{name + ' p99, ms':>24}{'ratio':>8}{'':>13}", end="")
     print(f"{'memory':>10}{'lost':>6}{'others':>8}")
     above = []
     for attack, runs in results.items():
         print(f"{attack:<14}", end="")
         for key, name in FIGURES.items():
-            quiet, with_it = (p99_us(runs, kind, key) / 1000 for kind in ("quiet", "attack"))
-            ratio = with_it / quiet
-            print(f"{quiet:>14.2f} →{with_it:>8.2f}{ratio:>8.2f}", end="")
+            quiet, with_it = (p99_us(runs, attacked, key) / 1000 for attacked in (False, True))
+            low, ratio, high = quartiles(ratios(runs, key))
+            print(f"{quiet:>14.2f} →{with_it:>8.2f}{ratio:>8.2f} [{low:.2f}, {high:.2f}]", end="")
             if not ratio <= MOST_RATIO:
                 above.append(f"{attack}: {name} {ratio:.2f}")
         grown, lost = (max(run[key] for run in runs) for key in ("grown", "lost"))

@@ -48,6 +48,7 @@ enum class OpCode : std::uint8_t {
   connect,        // data: sockaddr, size: its length
   recv,           // into data/size
   recv_provided,  // into a buffer of the core's ring; flags name it
+  recv_message,   // the same; data: msghdr without iovec, for the control data
   send,           // data/size, whole range (MSG_WAITALL), one completion
   send_message,   // data: msghdr
   read,           // ordinary file, data/size

@@ -189,9 +189,9 @@ void UringDriver::push(const Operation& op) {
       break;
     case OpCode::recv_provided:
       io_uring_prep_recv(sqe, fd, nullptr, 0, 0);
-      // An idle connection: do not try first, wait until there is something.
-      sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
-      sqe->buf_group = kBufferGroup;
+      break;
+    case OpCode::recv_message:
+      io_uring_prep_recvmsg(sqe, fd, static_cast<msghdr*>(op.data), 0);
       break;
     case OpCode::send:
       io_uring_prep_send(sqe, fd, op.data, op.size, MSG_WAITALL | MSG_NOSIGNAL);
@@ -231,7 +231,12 @@ void UringDriver::push(const Operation& op) {
                          op.code != OpCode::close && op.code != OpCode::cancel &&
                          op.code != OpCode::cancel_all;
   if (on_socket && op.fd.is_direct()) sqe->flags |= IOSQE_FIXED_FILE;
-  if (op.code == OpCode::recv_provided) sqe->flags |= IOSQE_BUFFER_SELECT;
+  if (op.code == OpCode::recv_provided || op.code == OpCode::recv_message) {
+    // An idle connection: do not try first, wait until there is something.
+    sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+    sqe->buf_group = kBufferGroup;
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+  }
   io_uring_sqe_set_data64(sqe, user_data_of(op));
 }
 

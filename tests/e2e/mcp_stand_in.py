@@ -9,16 +9,17 @@ WebSocket on a port of its own. What clients do wrong is kept in `complaints`.
 import asyncio
 import itertools
 import json
-import threading
 import urllib.parse
 
 import websockets
+
+from loop_thread import LoopThread
 
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
 META = "io.modelcontextprotocol/"
 
 
-class McpStandIn:
+class McpStandIn(LoopThread):
     def __init__(self):
         self.complaints = []
         self.sessions = set()
@@ -28,38 +29,15 @@ class McpStandIn:
         self.ids = set()
         self.requests = 0
         self.numbers = itertools.count(1)
-        self.loop = asyncio.new_event_loop()
-        started = threading.Event()
-        self.thread = threading.Thread(target=self.run, args=(started,), daemon=True)
-        self.thread.start()
-        assert started.wait(10)
 
-    def run(self, started):
-        asyncio.set_event_loop(self.loop)
-        http = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0))
-        ws = self.loop.run_until_complete(
-            websockets.serve(self.serve_ws, "127.0.0.1", 0, subprotocols=["mcp"], max_size=None)
+    async def open(self):
+        http = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        ws = await websockets.serve(
+            self.serve_ws, "127.0.0.1", 0, subprotocols=["mcp"], max_size=None
         )
         self.port = http.sockets[0].getsockname()[1]
         self.ws_port = ws.sockets[0].getsockname()[1]
-        started.set()
-        self.loop.run_forever()
-        self.loop.run_until_complete(self.end(http, ws))
-        self.loop.close()
-
-    @staticmethod
-    async def end(*listening):
-        for each in listening:
-            each.close()
-            await each.wait_closed()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-
-    def stop(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(10)
+        return [http, ws]
 
     def url(self, query="", path="/mcp"):
         return f"http://127.0.0.1:{self.port}{path}?{query}"

@@ -5,8 +5,8 @@ import asyncio
 import itertools
 import json
 import re
+import statistics
 import subprocess
-import threading
 import time
 
 import pytest
@@ -15,6 +15,7 @@ import mcp_stand_in
 import servers
 import test_ringload_ws
 import wire
+from loop_thread import LoopThread
 
 STALL_S = 0.1  # in every second
 TARGET = """
@@ -49,33 +50,16 @@ def let_it_stall(loop):
     loop.call_soon_threadsafe(stall)
 
 
-class Hub:
+class Hub(LoopThread):
     """As little of an event-streaming server as ringload needs."""
 
     def __init__(self):
         self.topics, self.numbers = {}, itertools.count(1)
-        self.loop = asyncio.new_event_loop()
-        started = threading.Event()
-        self.thread = threading.Thread(target=self.run, args=(started,), daemon=True)
-        self.thread.start()
-        assert started.wait(10)
 
-    def run(self, started):
-        asyncio.set_event_loop(self.loop)
-        server = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0))
+    async def open(self):
+        server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
-        started.set()
-        self.loop.run_forever()
-        server.close()
-        tasks = asyncio.all_tasks(self.loop)
-        for task in tasks:
-            task.cancel()
-        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self.loop.close()
-
-    def stop(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(10)
+        return [server]
 
     async def serve(self, reader, writer):
         try:
@@ -99,28 +83,27 @@ class Hub:
             pass
         writer.close()
 
-
     async def answer(self, writer):
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
 
 @pytest.fixture
 def hub():
-    one = Hub()
+    one = Hub().start()
     yield one
     one.stop()
 
 
 @pytest.fixture
 def ws_stand_in():
-    one = test_ringload_ws.StandIn()
+    one = test_ringload_ws.StandIn().start()
     yield one
     one.stop()
 
 
 @pytest.fixture
 def mcp():
-    one = mcp_stand_in.McpStandIn()
+    one = mcp_stand_in.McpStandIn().start()
     yield one
     one.stop()
     assert one.complaints == []
@@ -176,6 +159,60 @@ def test_a_closed_loop_sees_one_event_of_a_stall(loads):
     latency = result["latency_us"]
     assert latency["max"] >= 90_000 and latency["p95"] < 60_000, latency
     assert result["published"] > 200, result
+
+
+class DeliberateHub(Hub):
+    """Takes 5 ms for each answer."""
+
+    async def answer(self, writer):
+        await asyncio.sleep(0.005)
+        await super().answer(writer)
+
+
+@pytest.fixture
+def deliberate(tmp_path):
+    one, target = DeliberateHub().start(), tmp_path / "deliberate.yaml"
+    target.write_text(TARGET.format(port=one.port))
+    yield target
+    one.stop()
+
+
+def test_latency_in_bursts_counts_from_when_the_burst_was_due(deliberate):
+    command = ("sse", "--target", deliberate, "--subscribers", 2, "--rate", 100, "--time", 3)
+    even = ringload(*command)["latency_us"]
+    burst = ringload(*command, "--burst", 10)["latency_us"]
+    # One publisher: the tenth of a burst waits for nine answers.
+    assert burst["max"] >= 45_000 and burst["p90"] >= 35_000 and burst["p50"] >= 15_000, burst
+    assert even["p50"] < 5_000, even
+
+
+# --- When the kernel had it ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["sse", "ws", "echo", "mcp"])
+def test_arrival_in_the_kernel(loads, name):
+    command, _ = loads[name]
+    result = ringload(*command, "--rate", 200, "--time", 1, "--kernel-arrivals", "--strict")
+    assert result["kernel_arrivals"] is True
+    assert result["lost"] == 0 and result["published"] > 100, result
+    assert 0 < result["latency_us"]["p50"] < 1e6, result
+    assert ringload(*command, "--rate", 200, "--time", 0.2)["kernel_arrivals"] is False
+
+
+@pytest.mark.parametrize("transport", ["sse", "ws", "chunked"])
+def test_arrival_in_the_kernel_is_no_later_than_its_collection(server, transport):
+    """A server that never pauses: the last of 300 is collected long after it came."""
+    command = (transport, "--url", server.url(""), "--subscribers", 300, "--rate", 50)
+    medians = {
+        flags: statistics.median(
+            ringload(*command, *flags, "--time", 1, "--topic-prefix", f"k.{transport}{turn}")[
+                "latency_us"
+            ]["p50"]
+            for turn in range(3)
+        )
+        for flags in ((), ("--kernel-arrivals",))
+    }
+    assert medians[("--kernel-arrivals",)] < medians[()], medians
 
 
 # --- The server's own counters -------------------------------------------------------------------

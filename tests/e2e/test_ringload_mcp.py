@@ -13,7 +13,7 @@ import servers
 
 @pytest.fixture
 def stand_in():
-    one = mcp_stand_in.McpStandIn()
+    one = mcp_stand_in.McpStandIn().start()
     yield one
     one.stop()
     assert one.complaints == []

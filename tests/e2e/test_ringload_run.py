@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 
@@ -301,7 +300,7 @@ def python_server(tmp_path):
         port = servers.free_port()
         children.append(subprocess.Popen(["/usr/bin/python3", script, str(port)]))
         deadline = time.monotonic() + 20
-        while not accepts(port) and time.monotonic() < deadline:
+        while not servers.accepts(port) and time.monotonic() < deadline:
             time.sleep(0.05)
         return children[-1], f"http://127.0.0.1:{port}"
 
@@ -309,14 +308,6 @@ def python_server(tmp_path):
     for child in children:
         child.kill()
         child.wait()
-
-
-def accepts(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    except OSError:
-        return False
 
 
 def test_limit_of_a_server_that_is_slow(python_server, tmp_path):

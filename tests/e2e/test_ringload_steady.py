@@ -51,7 +51,7 @@ def slowing(tmp_path):
     hubs = []
 
     def make(pause_s):
-        hubs.append(SlowingHub(pause_s))
+        hubs.append(SlowingHub(pause_s).start())
         path = tmp_path / f"{len(hubs)}.yaml"
         path.write_text(TARGET.format(port=hubs[-1].port))
         return path

@@ -14,6 +14,7 @@ import pytest
 import websockets
 
 import servers
+from loop_thread import LoopThread
 
 TARGET = """
 name: stand-in
@@ -34,7 +35,7 @@ ws:
 """
 
 
-class StandIn:
+class StandIn(LoopThread):
     """Broadcasts, echoes and passes commands on. `fault` in a path says what goes wrong there."""
 
     def __init__(self):
@@ -43,28 +44,13 @@ class StandIn:
         self.callers = {}
         self.numbers = itertools.count()
         self.pongs = 0
-        self.loop = asyncio.new_event_loop()
-        started = threading.Event()
-        self.thread = threading.Thread(target=self.run, args=(started,), daemon=True)
-        self.thread.start()
-        assert started.wait(10)
 
-    def run(self, started):
-        asyncio.set_event_loop(self.loop)
-        serve = websockets.serve(
+    async def open(self):
+        server = await websockets.serve(
             self.handle, "127.0.0.1", 0, process_request=self.refuse, max_size=None
         )
-        server = self.loop.run_until_complete(serve)
         self.port = server.sockets[0].getsockname()[1]
-        started.set()
-        self.loop.run_forever()
-        server.close()
-        self.loop.run_until_complete(server.wait_closed())
-        self.loop.close()
-
-    def stop(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(10)
+        return [server]
 
     async def refuse(self, path, _headers):
         return (http.HTTPStatus.FORBIDDEN, [], b"not for you") if "fault=refuse" in path else None
@@ -182,7 +168,7 @@ class Member:
 
 @pytest.fixture
 def stand_in():
-    one = StandIn()
+    one = StandIn().start()
     yield one
     one.stop()
 

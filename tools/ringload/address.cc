@@ -11,6 +11,8 @@
 #include <cstring>
 #include <fstream>
 
+#include "tools/ringload/arrival_stamp.h"
+
 namespace ringcast::load {
 
 bool Address::is_loopback_v4() const {
@@ -68,6 +70,9 @@ Result<int> open_socket(const Address& to, const SocketOptions& options) {
   if (options.reset) {
     const linger reset{.l_onoff = 1, .l_linger = 0};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  }
+  if (options.stamped) {
+    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &ArrivalStamp::kAsked, sizeof(int));
   }
   if (options.receive_buffer_bytes != 0) {
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer_bytes,

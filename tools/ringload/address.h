@@ -31,6 +31,8 @@ struct SocketOptions {
   int receive_buffer_bytes = 0;  // 0: the system's default
   // Closing resets the connection, so that nothing is left in TIME_WAIT.
   bool reset = true;
+  // The kernel stamps what arrives: see ArrivalStamp.
+  bool stamped = false;
 };
 
 // How many connections one source address can have to one server (net.ipv4.ip_local_port_range).

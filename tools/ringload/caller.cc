@@ -65,7 +65,7 @@ void Caller::on_data(const WsMessage& message) {
   checker_.take(0, stamp.sequence, arrivals_.totals);
   if (arrivals_.totals.delivered == before || sent_at_.empty()) return;
   arrivals_.record(stamp.intended_ns);
-  take_answer(loop().now_ns());
+  take_answer(arrived_ns());
   if (free()) owner().on_free(*this);
 }
 

@@ -54,7 +54,7 @@ class Caller final : public Publisher, public WsConnection {
 
  private:
   void on_open() override { owner().on_free(*this); }
-  void on_receive(std::size_t bytes) override { arrivals_.count_receive(bytes, loop().now_ns()); }
+  void on_receive(std::size_t bytes) override { arrivals_.count_receive(bytes, arrived_ns()); }
   void on_data(const WsMessage& message) override;
   void on_written() override;
   void on_ended(std::string message) override { owner().on_failed(*this, std::move(message)); }

@@ -15,6 +15,7 @@ bool Connection::open(const Address& to, const SocketOptions& options) {
     on_end(errno, "socket");
     return false;
   }
+  if (options.stamped && !stamp_) stamp_ = std::make_unique<ArrivalStamp>();
   to_ = &to;
   adopted_ = ordinary_ = *fd;
   Operation adopt{.code = OpCode::adopt, .fd = {}};
@@ -43,7 +44,14 @@ void Connection::send_parts(msghdr& parts) {
   push(operation, kSend);
 }
 
-void Connection::receive() { push({.code = OpCode::recv_provided, .fd = fd_}, kReceive); }
+void Connection::receive() {
+  Operation operation{.code = OpCode::recv_provided, .fd = fd_};
+  if (stamp_) {
+    operation.code = OpCode::recv_message;
+    operation.data = &stamp_->message();
+  }
+  push(operation, kReceive);
+}
 
 void Connection::close() {
   if (fd_.valid()) ring_.push({.code = OpCode::close, .fd = fd_});
@@ -126,6 +134,7 @@ void Connection::finish_adopt(std::int32_t result) {
 void Connection::finish_receive(std::int32_t result, std::uint32_t flags) {
   if (result > 0) [[likely]] {
     const std::uint16_t buffer = buffer_of(flags);
+    if (stamp_) stamped_ns_ = loop_.on_loops_clock(stamp_->wall_ns());
     on_bytes({ring_.buffer(buffer).data(), static_cast<std::size_t>(result)});
     ring_.return_buffer(buffer);
     return;

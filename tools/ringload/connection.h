@@ -10,10 +10,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "core/operation.h"
 #include "tools/ringload/address.h"
+#include "tools/ringload/arrival_stamp.h"
 #include "tools/ringload/loop.h"
 
 namespace ringcast::load {
@@ -40,6 +42,8 @@ class Connection : public Completion {
   void abandon();
 
   Loop& loop() { return loop_; }
+  // Of what on_bytes() gets: when it was collected, or when it came to the kernel (`stamped`).
+  std::int64_t arrived_ns() const { return stamp_ ? stamped_ns_ : loop_.now_ns(); }
 
  private:
   enum Tag : std::uint8_t { kAdopt, kConnect, kSend, kReceive };
@@ -68,6 +72,8 @@ class Connection : public Completion {
   int ordinary_ = -1;      // to be closed once adopted
   std::uint8_t busy_ = 0;  // a bit for each tag, of which there is one at a time
   bool abandoned_ = false;
+  std::unique_ptr<ArrivalStamp> stamp_;
+  std::int64_t stamped_ns_ = 0;
   const Address* to_ = nullptr;
 };
 

@@ -63,7 +63,8 @@ std::unique_ptr<Subscriber> Fleet::make(Loop& loop, std::size_t ring, std::uint3
 SocketOptions Fleet::socket_of(std::size_t index) const {
   const Member& member = members_[index];
   SocketOptions socket{.source = Ramp::source_of(index, options_.sources),
-                       .reset = options_.resets()};
+                       .reset = options_.resets(),
+                       .stamped = options_.kernel_arrivals};
   if (!socket.reset && options_.sources == 0) {
     const std::size_t turn = member.streams % kSourceTurns;
     socket.source += static_cast<unsigned>(turn * (size() / Ramp::kConnectionsPerSource + 1));

@@ -69,7 +69,7 @@ void HttpPublisher::on_response() {
     const bool ends = reader_.close();
     reader_.next();
     if (ends) connected_ = false;
-    take_answer(loop().now_ns());
+    take_answer(arrived_ns());
     if (!was_free && free()) owner().on_free(*this);
   } else if ((status == 429 || status == 503) && options().pipeline == 1 && !reader_.close()) {
     sent_at_.pop_front();

@@ -35,7 +35,7 @@ void HttpSubscriber::on_sent() {
 }
 
 void HttpSubscriber::on_bytes(std::string_view bytes) {
-  count_receive(bytes.size(), loop().now_ns());
+  count_receive(bytes.size(), arrived_ns());
   if (phase_ != Phase::streaming) {
     read_head(bytes);
   } else if (!read_body(bytes)) {

@@ -115,10 +115,7 @@ void LoadArguments::add_time_options(CLI::App& app, Options& options) {
   app.add_option("--ramp", options.ramp, "connects per second; 0: as fast as they are accepted")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
-  app.add_option("--sources", options.sources,
-                 "addresses of 127.0.0.0/8 that connections come from in turn (default: another "
-                 "one for each 10,000 connections); for servers on such an address")
-      ->check(CLI::Range(1U, 65535U));
+  add_sources_option(app, options);
   add_warmup_option(app, options);
   app.add_option("--time", options.time_s, "seconds measured")
       ->check(CLI::Range(0.01, 86400.0))
@@ -149,19 +146,6 @@ void LoadArguments::add_round_trip_options(CLI::App& app) {
   app.add_flag("--binary", options_.binary, "echo binary messages instead of text")->needs(echo);
 }
 
-void LoadArguments::add_target_options(CLI::App& app) {
-  Options& options = options_;
-  auto* url = app.add_option("--url", url_, "a ringcast server")->capture_default_str();
-  app.add_option("--target", target_file_, "a file that describes another server")->excludes(url);
-  app.add_option("--topic-prefix", options.topic_prefix, "topics are PREFIX.0, PREFIX.1, ...")
-      ->capture_default_str();
-  app.add_option("--event", options.event, "what {event} stands for in a target file")
-      ->capture_default_str();
-  app.add_flag(
-      "--raise-backlog", options.raise_backlog,
-      "raise net.core.netdev_max_backlog to two packets per subscriber for the run (root)");
-}
-
 void LoadArguments::add_report_options(CLI::App& app, Options& options) {
   app.add_option("--server-pid", options.server_pids,
                  "measure the CPU and memory of this process and its children (repeatable)")
@@ -175,6 +159,10 @@ void LoadArguments::add_report_options(CLI::App& app, Options& options) {
       "--poll", options.poll,
       "look for arrivals in a loop instead of sleeping: on loopback a server also pays for "
       "waking its clients, as it would not over a network");
+  app.add_flag(
+      "--kernel-arrivals", options.kernel_arrivals,
+      "latency ends when the bytes come to this machine's kernel, not when ringload collects them: "
+      "what else runs on its core counts less then");
   app.add_option("--interval", options.interval_s,
                  "seconds of an interval of the timeline that the JSON has")
       ->check(CLI::Range(0.01, 3600.0))
@@ -205,7 +193,7 @@ void LoadArguments::add_to(CLI::App& app) {
     add_load_options(*each);
     if (each == ws_) add_round_trip_options(*each);
     add_time_options(*each, options_);
-    add_target_options(*each);
+    target_.add_to(*each, options_);
     add_report_options(*each, options_);
     const std::string examples = each == ws_    ? kWsExamples
                                  : each == sse_ ? kSseExamples
@@ -240,11 +228,11 @@ Result<void> LoadArguments::settle_fan_out() {
   Options& options = options_;
   if (ws_->parsed()) options.transport = Transport::ws;
   if (chunked_->parsed()) options.transport = Transport::chunked;
-  auto target = target_file_.empty() ? target_from_url(url_) : target_from_file(target_file_);
+  auto target = target_.read();
   if (!target) return std::unexpected(target.error());
   options.target = std::move(*target);
   if (options.transport == Transport::chunked) {
-    if (auto useful = check_chunked(options, target_file_); !useful) return useful;
+    if (auto useful = check_chunked(options, target_.file()); !useful) return useful;
   }
   options.mode = options.rate > 0 ? Mode::open : Mode::closed;
   if (echo_bytes_ != 0 || control_) {

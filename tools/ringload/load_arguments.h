@@ -9,6 +9,7 @@
 #include "tools/ringload/mcp_arguments.h"
 #include "tools/ringload/options.h"
 #include "tools/ringload/return_arguments.h"
+#include "tools/ringload/target_argument.h"
 
 namespace ringcast::load {
 
@@ -24,7 +25,6 @@ class LoadArguments {
  private:
   void add_load_options(CLI::App& app);
   void add_round_trip_options(CLI::App& app);
-  void add_target_options(CLI::App& app);
   void add_time_options(CLI::App& app, Options& options);
   void add_report_options(CLI::App& app, Options& options);
   Result<void> settle_fan_out();
@@ -39,8 +39,7 @@ class LoadArguments {
   std::uint32_t echo_bytes_ = 0;  // 0: no echo
   bool control_ = false;
   bool idle_ = false;
-  std::string url_ = "http://127.0.0.1:8080";
-  std::string target_file_;
+  TargetArgument target_;
   std::uint16_t port_ = 0;  // not given
   StormArguments storm_arguments_;
   Options storm_options_;

@@ -5,12 +5,11 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <thread>
 
 #include "tools/ringload/interruption.h"
 #include "tools/ringload/result_file.h"
+#include "tools/ringload/text_file.h"
 
 namespace ringcast::load {
 namespace {
@@ -19,11 +18,6 @@ constexpr int kUsage = 2;
 constexpr int kIncorrect = 3;      // measured all the same
 constexpr double kPatienceS = 30;  // of an interrupted load, which drains
 constexpr auto kStep = std::chrono::milliseconds(10);
-
-std::string content_of(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-}
 
 // What it said, without its name in front.
 std::string complaint(const std::string& output) {
@@ -69,7 +63,7 @@ Result<LoadRun> run_load(const std::vector<std::string>& words, const TemporaryF
                 errors == Errors::kept ? complaint(output) : "The load could not be measured.");
   }
   LoadRun run;
-  run.json = content_of(json);
+  run.json = read_text(json).value_or("");
   auto results = parse_results(run.json, json);
   if (!results) return std::unexpected(results.error());
   run.result = std::move(results->front().runs.front());

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include <algorithm>
 
@@ -23,6 +24,14 @@ std::size_t raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
   getrlimit(RLIMIT_NOFILE, &limit);
   return limit.rlim_cur;
+}
+
+constexpr std::int64_t kMostLateNs = 10'000'000'000;
+
+std::int64_t wall_clock_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
 }
 
 }  // namespace
@@ -71,6 +80,15 @@ std::size_t Loop::turn(std::int64_t wait_ns) {
     done.completion->handler(*done.completion, done.result, done.flags, done.tag);
   }
   return finished_.size();
+}
+
+std::int64_t Loop::on_loops_clock(std::int64_t wall_ns) {
+  if (compared_ns_ != now_ns_) {
+    wall_ahead_ns_ = wall_clock_ns() - clock_ns();
+    compared_ns_ = now_ns_;
+  }
+  const std::int64_t at_ns = wall_ns - wall_ahead_ns_;
+  return at_ns > now_ns_ || at_ns < now_ns_ - kMostLateNs ? now_ns_ : at_ns;
 }
 
 }  // namespace ringcast::load

@@ -38,6 +38,9 @@ class Loop {
   // When the completions at hand were collected.
   std::int64_t now_ns() const { return now_ns_; }
   std::int64_t clock_ns() const { return rings_.front()->now_ns(); }
+  // When it was so late on the wall clock. What is not of this turn or shortly before it (0, or the
+  // clock was set meanwhile) was now.
+  std::int64_t on_loops_clock(std::int64_t wall_ns);
 
   // Submits, waits up to wait_ns for a completion (0: not at all), delivers what has finished.
   // The number of completions.
@@ -50,6 +53,8 @@ class Loop {
   std::vector<Finished> finished_;
   std::size_t wait_on_ = 0;
   std::int64_t now_ns_ = 0;
+  std::int64_t wall_ahead_ns_ = 0;  // of the loop's clock
+  std::int64_t compared_ns_ = 0;    // in which turn
 };
 
 }  // namespace ringcast::load

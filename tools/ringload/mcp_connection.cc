@@ -55,7 +55,7 @@ void McpConnection::on_sent() {
 
 void McpConnection::on_bytes(std::string_view bytes) {
   if (ended_) return;
-  arrivals_.count_receive(bytes.size(), loop().now_ns());
+  arrivals_.count_receive(bytes.size(), arrived_ns());
   if (waiting_ && reader_.idle() && opening_ == Opening::nothing && on_expected(bytes)) {
     waiting_ = false;
     fruitless_ = 0;

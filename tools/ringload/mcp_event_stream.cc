@@ -31,7 +31,7 @@ void McpEventStream::on_sent() {
 
 void McpEventStream::on_bytes(std::string_view bytes) {
   if (ended_) return;
-  arrivals_.count_receive(bytes.size(), loop().now_ns());
+  arrivals_.count_receive(bytes.size(), arrived_ns());
   streaming_ ? read_body(bytes) : read_head(bytes);
   if (!ended_) receive();
 }

@@ -30,7 +30,7 @@ class McpWsCaller final : public McpCaller, public WsConnection {
  private:
   void on_open() override;
   void on_data(const WsMessage& message) override;
-  void on_receive(std::size_t bytes) override { arrivals().count_receive(bytes, loop().now_ns()); }
+  void on_receive(std::size_t bytes) override { arrivals().count_receive(bytes, arrived_ns()); }
   void on_ended(std::string message) override { fail(std::move(message)); }
 
   void take_initialize(std::string_view message);

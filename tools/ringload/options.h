@@ -79,7 +79,8 @@ struct Options {
   double interval_s = 1;  // of the report's timeline
   bool print_intervals = false;
   std::string json_file;
-  bool poll = false;  // never sleep under load
+  bool poll = false;             // never sleep under load
+  bool kernel_arrivals = false;  // arrival is when it came to the kernel
   bool raise_backlog = false;
   bool quiet = false;
   bool strict = false;

@@ -28,7 +28,7 @@ void Pacer::connect(std::int64_t now_ns) {
   ramp_.step(
       now_ns, [this] { return connected_ + failed_; },
       [this](std::size_t index, unsigned source) {
-        senders_[index].publisher->start({.source = source});
+        senders_[index].publisher->start({.source = source, .stamped = options_.kernel_arrivals});
       });
 }
 

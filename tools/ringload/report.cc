@@ -263,12 +263,13 @@ std::string to_json(const Options& options, const Report& report) {
   std::string out = "{" + origin_json(options, report);
   out += fmt::format(
       R"("target":{},"transport":{},"kind":{},"mode":{},"subscribers":{},"publishers":{},)"
-      R"("topics":{},"size":{},)"
+      R"("topics":{},"size":{},"kernel_arrivals":{},)"
       R"("rate":{},"burst":{},"window":{},"slow_readers":{},)",
       json_quoted(options.target.name), json_quoted(name_of(options.transport)),
       json_quoted(name_of(options.kind)), json_quoted(name_of(options.mode)),
       report.subscribers_ready, options.mode == Mode::idle ? 0 : options.publishers, options.topics,
-      options.size, options.mode == Mode::open ? fmt::format("{}", options.rate) : "null",
+      options.size, options.kernel_arrivals,
+      options.mode == Mode::open ? fmt::format("{}", options.rate) : "null",
       options.mode == Mode::open ? fmt::format("{}", options.burst) : "null",
       options.mode == Mode::closed ? fmt::format("{}", options.window) : "null",
       options.slow_readers);

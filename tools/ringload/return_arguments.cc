@@ -86,7 +86,7 @@ void StormArguments::add_to(CLI::App& app, Options& options) {
       ->check(CLI::Range(1U, 1024U))
       ->capture_default_str();
   add_storm_options(app, options);
-  add_target_options(app, options);
+  target_.add_to(app, options);
 }
 
 void StormArguments::add_storm_options(CLI::App& app, Options& options) {
@@ -107,26 +107,11 @@ void StormArguments::add_storm_options(CLI::App& app, Options& options) {
   app.add_option("--warmup", options.warmup_s, "seconds of load before the first storm")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
-  app.add_option("--sources", options.sources,
-                 "addresses of 127.0.0.0/8 that connections come from in turn (default: another "
-                 "one for each 10,000 connections, and others after each storm)")
-      ->check(CLI::Range(1U, 65535U));
-}
-
-void StormArguments::add_target_options(CLI::App& app, Options& options) {
-  auto* url = app.add_option("--url", url_, "a ringcast server")->capture_default_str();
-  app.add_option("--target", target_file_, "a file that describes another server")->excludes(url);
-  app.add_option("--topic-prefix", options.topic_prefix, "topics are PREFIX.0, PREFIX.1, ...")
-      ->capture_default_str();
-  app.add_option("--event", options.event, "what {event} stands for in a target file")
-      ->capture_default_str();
-  app.add_flag(
-      "--raise-backlog", options.raise_backlog,
-      "raise net.core.netdev_max_backlog to two packets per subscriber for the run (root)");
+  add_sources_option(app, options, ", and others after each storm");
 }
 
 Result<void> StormArguments::settle(Options& options) const {
-  auto target = target_file_.empty() ? target_from_url(url_) : target_from_file(target_file_);
+  auto target = target_.read();
   if (!target) return std::unexpected(target.error());
   options.target = std::move(*target);
   options.transport = over_ == "ws" ? Transport::ws : Transport::sse;
@@ -138,7 +123,7 @@ Result<void> StormArguments::settle(Options& options) const {
     return fail("bad_usage",
                 fmt::format("{} does not say how to resume over WebSocket (`ws`, `resume`, "
                             "`path`): add it, or use --no-resume.",
-                            target_file_));
+                            target_.file()));
   }
   return {};
 }

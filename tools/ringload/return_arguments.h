@@ -7,6 +7,7 @@
 
 #include "core/result.h"
 #include "tools/ringload/options.h"
+#include "tools/ringload/target_argument.h"
 
 namespace ringcast::load {
 
@@ -25,10 +26,8 @@ class StormArguments {
 
  private:
   void add_storm_options(CLI::App& app, Options& options);
-  void add_target_options(CLI::App& app, Options& options);
 
-  std::string url_ = "http://127.0.0.1:8080";
-  std::string target_file_;  // empty: not given
+  TargetArgument target_;
   std::string over_ = "sse";
   bool no_resume_ = false;
 };

@@ -4,9 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
+#include "tools/ringload/text_file.h"
 #include "tools/ringload/yaml_section.h"
 
 namespace ringcast::load {
@@ -148,12 +147,10 @@ Result<Scenario> scenario_from_yaml(std::string_view text, std::string_view file
 }
 
 Result<Scenario> scenario_from_file(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  if (!file) return fail("bad_scenario", fmt::format("Cannot read the scenario {}.", path));
+  const auto text = read_text(path);
+  if (!text) return fail("bad_scenario", fmt::format("Cannot read the scenario {}.", path));
   const std::string folder = std::filesystem::path(path).parent_path().string();
-  return scenario_from_yaml(text.str(), path, folder.empty() ? "." : folder);
+  return scenario_from_yaml(*text, path, folder.empty() ? "." : folder);
 }
 
 bool is_for(const ScenarioLoad& load, const ScenarioSubject& subject) {

@@ -5,9 +5,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <sstream>
 
+#include "tools/ringload/text_file.h"
 #include "tools/ringload/yaml_section.h"
 
 namespace ringcast::load {
@@ -225,11 +224,9 @@ Result<Target> target_from_yaml(std::string_view text, std::string_view file_nam
 }
 
 Result<Target> target_from_file(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  if (!file) return fail("bad_target", fmt::format("Cannot read the target file {}.", path));
-  return target_from_yaml(text.str(), path);
+  const auto text = read_text(path);
+  if (!text) return fail("bad_target", fmt::format("Cannot read the target file {}.", path));
+  return target_from_yaml(*text, path);
 }
 
 void render_subscribe(const Target& target, const TemplateValues& values, std::string& out) {

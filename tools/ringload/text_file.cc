@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <sstream>
+#include <utility>
 
 namespace ringcast::load {
 
@@ -21,6 +23,14 @@ Result<void> write_text(const std::string& file, const std::string& text) {
   stream << text << std::flush;
   if (stream) return {};
   return fail("cannot_write", fmt::format("Cannot write {}: {}.", file, std::strerror(errno)));
+}
+
+std::optional<std::string> read_text(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::stringstream text;
+  text << stream.rdbuf();
+  if (!stream) return {};
+  return std::move(text).str();
 }
 
 std::size_t text_width() {

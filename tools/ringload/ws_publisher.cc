@@ -21,7 +21,7 @@ void WsPublisher::publish(std::string_view topic, const StampCodec& codec, const
 void WsPublisher::on_data(const WsMessage& message) {
   if (ws().publish_answer.empty() || !message.payload.contains(ws().publish_answer)) return;
   if (sent_at_.empty()) return end("the server answers what was not asked");
-  take_answer(loop().now_ns());
+  take_answer(arrived_ns());
   owner().on_free(*this);
 }
 

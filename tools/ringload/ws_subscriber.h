@@ -23,7 +23,7 @@ class WsSubscriber : public Subscriber, public WsConnection {
 
  private:
   void on_open() override;
-  void on_receive(std::size_t bytes) override { count_receive(bytes, loop().now_ns()); }
+  void on_receive(std::size_t bytes) override { count_receive(bytes, arrived_ns()); }
   void on_ended(std::string message) override { failed(std::move(message)); }
   void on_abandoned() override { left(); }
 

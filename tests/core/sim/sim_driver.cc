@@ -26,6 +26,8 @@ const char* name_of(OpCode code) {
       return "recv";
     case OpCode::recv_provided:
       return "recv_provided";
+    case OpCode::recv_message:
+      return "recv_message";
     case OpCode::send:
       return "send";
     case OpCode::send_message:
