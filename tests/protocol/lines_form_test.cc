@@ -6,17 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/protocol/written_event.h"
+
 namespace ringcast {
 namespace {
-
-const EventIds kIds("e", 1);
-
-std::string written(const NewEvent& event, std::uint64_t number) {
-  std::string block(event_bytes(event), '\0');
-  block.resize(
-      static_cast<std::size_t>(write_event(block.data(), event, number, kIds) - block.data()));
-  return block;
-}
 
 std::string event_bytes_of(LinesForm& form, const NewEvent& event, std::string_view id = {}) {
   std::vector<char> out;

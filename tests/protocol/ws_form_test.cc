@@ -7,18 +7,10 @@
 #include <vector>
 
 #include "net/websocket_inflater.h"
+#include "tests/protocol/written_event.h"
 
 namespace ringcast {
 namespace {
-
-const EventIds kIds("e", 1);
-
-std::string written(const NewEvent& event, std::uint64_t number) {
-  std::string block(event_bytes(event), '\0');
-  block.resize(
-      static_cast<std::size_t>(write_event(block.data(), event, number, kIds) - block.data()));
-  return block;
-}
 
 // The payload of the one frame in `bytes`.
 std::string payload_of(std::string_view bytes, WsFrameHeader& header) {
