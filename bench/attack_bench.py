@@ -164,6 +164,7 @@ class Run:
             whole = each["seconds"] > 0.9 * turn_s / INTERVALS
             if whole and into > turn_s / INTERVALS / 2:
                 samples.setdefault(int(turn), []).append(each)
+
         def p99(turn, key):
             return statistics.median(each[key]["p99"] for each in samples[turn])
 

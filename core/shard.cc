@@ -264,24 +264,4 @@ Task<Result<void>> Shard::follow_more(std::shared_ptr<SubscriberInput> input, Su
   co_return result;
 }
 
-class Shard::Describe final : public CoreCall {
- public:
-  Describe(Reactor& from, Reactor& to, std::vector<TopicInfo>& out)
-      : CoreCall(from, to), out_(out) {}
-  void await_resume() const {}
-
- private:
-  void serve() override { Shard::current().topics()->describe(out_); }
-  std::vector<TopicInfo>& out_;
-};
-
-Task<std::vector<TopicInfo>> Shard::describe_topics() {
-  std::vector<TopicInfo> out;
-  for (unsigned home = 0; home < fabric_.homes(); ++home) {
-    co_await Describe(reactor_, home_reactor(home), out);
-  }
-  std::ranges::sort(out, {}, &TopicInfo::name);
-  co_return out;
-}
-
 }  // namespace ringcast

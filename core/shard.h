@@ -99,8 +99,6 @@ class Shard {
   // unless there is an error. Nothing happens if it has closed meanwhile.
   Task<Result<void>> follow_more(std::shared_ptr<SubscriberInput> input, Subscription more);
 
-  Task<std::vector<TopicInfo>> describe_topics();
-
   // Applies new options to this core.
   void configure(const HubOptions& hub_options, const TopicTableOptions& table_options);
 
@@ -111,7 +109,6 @@ class Shard {
   class Attach;
   class WatchPattern;
   class PublishBatch;
-  class Describe;
 
   Reactor& home_reactor(unsigned home) { return fabric_.shards[home]->reactor(); }
   Task<Result<TopicView*>> follow(const std::string& name);

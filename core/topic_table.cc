@@ -245,8 +245,11 @@ void TopicTable::unwatch(std::string_view pattern, unsigned core) {
   if (found != watches_.end() && --found->count == 0) watches_.erase(found);
 }
 
-void TopicTable::describe(std::vector<TopicInfo>& out) const {
-  for (const Topic* topic : by_age_) {
+// erase() fills a gap with the last topic: from the back to the front none slips by.
+void TopicTable::describe(std::size_t& before, std::size_t most,
+                          std::vector<TopicInfo>& out) const {
+  for (before = std::min(before, by_age_.size()); before > 0 && most > 0; --most) {
+    const Topic* const topic = by_age_[--before];
     std::uint64_t subscribers = 0;
     for (const auto& link : topic->links) {
       subscribers += link->subscribers.load(std::memory_order_relaxed);

@@ -102,7 +102,10 @@ class TopicTable final : public TurnHook {
   Watched watch(std::string_view pattern, unsigned core, std::size_t most);
   void unwatch(std::string_view pattern, unsigned core);
 
-  void describe(std::vector<TopicInfo>& out) const;
+  // Up to `most` of the first `before` topics, the last first; `before` is then how many are left.
+  // Called turn after turn until it is 0, that passes every topic that is there all the while, and
+  // may pass one twice.
+  void describe(std::size_t& before, std::size_t most, std::vector<TopicInfo>& out) const;
 
   // A publisher between its two steps keeps its topic.
   void hold(Topic& topic) {

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "core/event_stream.h"
+#include "core/topic_listing.h"
 #include "core/topic_name.h"
 #include "core/topic_reader.h"
 #include "core/utf8.h"
@@ -82,16 +83,18 @@ std::int64_t deadline(McpCall& call, std::int64_t otherwise_s) {
 
 Task<void> list_topics(ServerState& state, McpCall& call) {
   Service& service = service_of(state, call);
-  std::vector<TopicInfo> topics = co_await service.shard().describe_topics();
   const std::string pattern(call.string("pattern", "*"));
-  std::erase_if(topics, [&](const TopicInfo& topic) {
-    return (pattern != topic.name && !topic_matches(pattern, topic.name)) ||
-           !call.may(Action::subscribe, topic.name);
-  });
-  const std::size_t total = topics.size();
-  topics.resize(std::min(total, kMostTopics));
-  call.structured(
-      fmt::format(R"({{"topics":{},"total":{}}})", topics_json(topics, state.fabric.ids), total));
+  std::string text = R"({"topics":[)";
+  std::size_t total = 0;
+  TopicListing listing(service.shard());
+  for (auto some = co_await listing.next(); !some.empty(); some = co_await listing.next()) {
+    for (const TopicInfo& topic : some) {
+      const bool meant = pattern == topic.name || topic_matches(pattern, topic.name);
+      if (!meant || !call.may(Action::subscribe, topic.name)) continue;
+      if (++total <= kMostTopics) append_topic(text, topic, state.fabric.ids);
+    }
+  }
+  call.structured(fmt::format(R"({}],"total":{}}})", text, total));
 }
 
 Task<void> read_history(ServerState& state, McpCall& call) {
@@ -179,13 +182,17 @@ Task<void> get_pipeline_status(ServerState& state, McpCall& call) {
   const std::string id(call.string("id"));
   constexpr std::string_view kPrefixes[] = {"progress.", "jobs.", "quality."};
   std::vector<std::string> names;
-  for (const TopicInfo& topic : co_await service.shard().describe_topics()) {
-    for (const std::string_view prefix : kPrefixes) {
-      if (!topic.name.starts_with(prefix) || topic.events == 0) continue;
-      if (!call.may(Action::subscribe, topic.name)) continue;
-      if (id.empty() || std::string_view(topic.name).substr(prefix.size()) == id) {
-        names.push_back(topic.name);
-      }
+  const auto is_meant = [&](const TopicInfo& topic) {
+    return std::ranges::any_of(kPrefixes, [&](std::string_view prefix) {
+      return topic.name.starts_with(prefix) && topic.events != 0 &&
+             (id.empty() || std::string_view(topic.name).substr(prefix.size()) == id) &&
+             call.may(Action::subscribe, topic.name);
+    });
+  };
+  TopicListing listing(service.shard());
+  for (auto some = co_await listing.next(); !some.empty(); some = co_await listing.next()) {
+    for (TopicInfo& topic : some) {
+      if (names.size() < kMostEvents && is_meant(topic)) names.push_back(std::move(topic.name));
     }
   }
   std::string json = R"({"pipelines":[)";

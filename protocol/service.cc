@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "core/topic_listing.h"
 #include "core/topic_name.h"
 #include "core/utf8.h"
 #include "net/url.h"
@@ -56,6 +57,8 @@ void refuse_method(HttpExchange& exchange, std::string_view allowed) {
 }
 
 Task<void> none() { co_return; }
+
+constexpr std::size_t kPieceOfTopics = 16 << 10;
 
 bool is_publish_path(std::string_view path) {
   return path == "/api/events" || path.starts_with("/api/events/");
@@ -412,12 +415,27 @@ void Service::answer_health(HttpExchange& exchange, std::string_view path) {
 Task<void> Service::answer_topics(HttpExchange& exchange) {
   const PrincipalPtr who = identify_or_refuse(exchange);
   if (who == nullptr) co_return;
-  std::vector<TopicInfo> topics = co_await shard_.describe_topics();
-  std::erase_if(topics, [&who](const TopicInfo& topic) {
-    return !who->grants.allows(Action::subscribe, topic.name);
-  });
-  const std::string body = "{\"topics\":" + topics_json(topics, state_.fabric.ids) + "}\n";
-  exchange.respond(200, kJson, body, {{"Cache-Control", "no-store"}});
+  exchange.add_header("Cache-Control", "no-store");
+  TopicListing listing(shard_);
+  std::string text = R"({"topics":[)";
+  bool streaming = false;  // a short list is sent as a whole
+  for (auto some = co_await listing.next(); !some.empty(); some = co_await listing.next()) {
+    for (const TopicInfo& topic : some) {
+      if (!who->grants.allows(Action::subscribe, topic.name)) continue;
+      append_topic(text, topic, state_.fabric.ids);
+    }
+    if (text.size() < kPieceOfTopics) continue;
+    if (!std::exchange(streaming, true)) co_await exchange.start_stream(200, kJson);
+    if (!co_await exchange.write(text)) co_return;
+    text = ",";
+  }
+  if (text == ",") text.clear();
+  text += "]}\n";
+  if (!streaming) {
+    exchange.respond(200, kJson, text);
+  } else if (co_await exchange.write(text)) {
+    co_await exchange.finish_stream();
+  }
 }
 
 bool Service::answer_page(HttpExchange& exchange, std::string_view path) {

@@ -1,6 +1,7 @@
 // Topics as resources of MCP.
 #include <fmt/format.h>
 
+#include "core/topic_listing.h"
 #include "core/topic_name.h"
 #include "core/topic_reader.h"
 #include "protocol/access.h"
@@ -78,12 +79,14 @@ Task<bool> TopicResources::complete_template(const McpCompletionRequest& request
                                              McpSuggestions& found) {
   if (request.name != kTemplate) co_return false;
   if (request.argument != "topic") co_return true;
-  for (TopicInfo& topic : co_await service_.shard().describe_topics()) {
-    if (!topic.name.starts_with(request.value)) continue;
-    if (request.who != nullptr && !request.who->grants.allows(Action::subscribe, topic.name)) {
-      continue;
+  const auto may = [&request](const TopicInfo& topic) {
+    return request.who == nullptr || request.who->grants.allows(Action::subscribe, topic.name);
+  };
+  TopicListing listing(service_.shard());
+  for (auto some = co_await listing.next(); !some.empty(); some = co_await listing.next()) {
+    for (TopicInfo& topic : some) {
+      if (topic.name.starts_with(request.value) && may(topic)) found.add(std::move(topic.name));
     }
-    found.add(std::move(topic.name));
   }
   co_return true;
 }

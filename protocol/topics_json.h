@@ -2,14 +2,14 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "core/event_id.h"
 #include "core/topic_table.h"
 
 namespace ringcast {
 
-// `[{"topic","events","bytes","subscribers","first_id","last_id"},…]`
-std::string topics_json(const std::vector<TopicInfo>& topics, const EventIds& ids);
+// Adds `{"topic","events","bytes","subscribers","first_id","last_id"}`, behind a comma unless
+// `list` ends with one or with its bracket.
+void append_topic(std::string& list, const TopicInfo& topic, const EventIds& ids);
 
 }  // namespace ringcast

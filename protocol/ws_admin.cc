@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/merge.h"
+#include "core/topic_listing.h"
 #include "protocol/topics_json.h"
 #include "protocol/ws_form.h"
 #include "protocol/ws_session.h"
@@ -199,9 +200,12 @@ Task<void> obey_admin_command(WsSession& session, const WsCommand& command, bool
   Service& service = session.service();
   known = true;
   if (command.name == "topics") {
-    const auto topics = co_await service.shard().describe_topics();
-    session.answer("topics", "\"topics\":" + topics_json(topics, service.state().fabric.ids),
-                   command.ref);
+    std::string list = "\"topics\":[";
+    TopicListing listing(service.shard());
+    for (auto some = co_await listing.next(); !some.empty(); some = co_await listing.next()) {
+      for (const TopicInfo& topic : some) append_topic(list, topic, service.state().fabric.ids);
+    }
+    session.answer("topics", list + ']', command.ref);
   } else if (command.name == "connections") {
     co_await list_connections(session, command);
   } else if (command.name == "sessions") {

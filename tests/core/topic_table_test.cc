@@ -1,8 +1,14 @@
 // Publishing, and what keeps a home's memory bounded.
 #include "core/topic_table.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
+#include <set>
+
+#include "core/topic_listing.h"
 #include "tests/core/blocks.h"
 #include "tests/core/cluster.h"
 
@@ -20,9 +26,19 @@ Result<void> publish_batch(Cluster& cluster, unsigned core, std::vector<BatchEve
                                      [&](Shard& shard) { return shard.publish_batch(events); });
 }
 
+Task<std::vector<TopicInfo>> all_topics(Shard& shard) {
+  std::vector<TopicInfo> all;
+  TopicListing listing(shard);
+  for (auto some = co_await listing.next(); !some.empty(); some = co_await listing.next()) {
+    EXPECT_LE(some.size(), TopicListing::kPortion);
+    std::ranges::move(some, std::back_inserter(all));
+  }
+  EXPECT_TRUE(listing.ended());
+  co_return all;
+}
+
 std::vector<TopicInfo> describe(Cluster& cluster, unsigned core) {
-  return cluster.await<std::vector<TopicInfo>>(
-      core, [](Shard& shard) { return shard.describe_topics(); });
+  return cluster.await<std::vector<TopicInfo>>(core, all_topics);
 }
 
 TEST(TopicTable, RulesAreThoseOfTheFirstPatternThatMatches) {
@@ -140,6 +156,43 @@ TEST(TopicTable, Describe_mt_CountsEventsBytesAndSubscribers) {
   EXPECT_EQ(topics[1].first_number, 0U);
   EXPECT_EQ(topics[1].last_number, 0U);
   EXPECT_EQ(topics[1].subscribers, 2U);
+}
+
+TEST(TopicTable, ListingHasAllOfManyTopicsByName_mt) {
+  Cluster cluster({.cores = 2});
+  std::vector<std::string> names;
+  for (int n = 0; n < 1500; ++n) names.push_back(fmt::format("many.{:04}", n * 7 % 1500));
+  for (const std::string& name : names) cluster.publish(0, name, "x");
+  std::ranges::sort(names);
+  const auto topics = describe(cluster, 1);
+  ASSERT_EQ(topics.size(), names.size());
+  for (std::size_t n = 0; n < names.size(); ++n) EXPECT_EQ(topics[n].name, names[n]);
+}
+
+TEST(TopicTable, DescribingPassesAllThatStayWhileOthersGo) {
+  Cluster cluster({});
+  for (int n = 0; n < 400; ++n) cluster.publish(0, fmt::format("stays.{}", n), "x");
+  const bool done = cluster.await<bool>(0, [](Shard& shard) -> Task<bool> {
+    TopicTable& table = *shard.topics();
+    for (int n = 0; n < 400; ++n) (void)table.find_or_create(fmt::format("goes.{}", n));
+    for (int n = 400; n < 800; ++n) {
+      (void)table.publish(**table.find_to_publish(fmt::format("stays.{}", n)),
+                          {.type = {}, .data = "x", .key = {}});
+    }
+    std::vector<TopicInfo> seen;
+    for (std::size_t before = SIZE_MAX; before != 0;) {
+      table.describe(before, 50, seen);
+      table.maintain();
+    }
+    EXPECT_LT(table.counters.topics.get(), 1200U);  // some have gone meanwhile
+    std::set<std::string> stay;
+    for (const TopicInfo& topic : seen) {
+      if (topic.name.starts_with("stays.")) stay.insert(topic.name);
+    }
+    EXPECT_EQ(stay.size(), 800U);
+    co_return true;
+  });
+  EXPECT_TRUE(done);
 }
 
 TEST(TopicTable, MemoryIsBoundedAndTheLongestUnpublishedPayFirst) {

@@ -1,5 +1,6 @@
 """Whoever sends much at once does not keep the others waiting: connections take turns."""
 
+import json
 import re
 import threading
 
@@ -14,6 +15,37 @@ HEALTH = encode("GET", "/health")
 def deferred(server):
     text = wire.request(server.port, "GET", "/metrics").body.decode()
     return int(re.search(r"^ringcast_requests_deferred_total (\d+)$", text, re.M)[1])
+
+
+def turns(server):
+    text = wire.request(server.port, "GET", "/metrics").body.decode()
+    return int(re.search(r"^ringcast_turn_seconds_count (\d+)$", text, re.M)[1])
+
+
+def test_a_long_list_of_topics_takes_many_turns(start):
+    server = start("cores: [0]\nmetrics: {interval_ms: 0}\n")
+    names = [f"list.{n:05}" for n in range(10_000)]
+    batch = "\n".join(json.dumps({"topic": name, "data": "x"}) for name in names)
+    assert wire.request(server.port, "POST", "/api/events", body=batch.encode()).status == 200
+    before = turns(server)
+    for version in ("HTTP/1.1", "HTTP/1.0"):
+        with Connection(server.port) as connection:
+            answer = connection.request("GET", "/api/topics", version=version)
+        listed = answer.json()["topics"]
+        assert [each["topic"] for each in listed] == names
+        assert {each["events"] for each in listed} == {1}
+    assert turns(server) - before >= 2 * len(names) / 256 + 2 * len(names) / 128
+
+
+def test_of_a_long_list_only_what_may_be_read_is_told(start, tmp_path):
+    access = tmp_path / "access.yaml"
+    access.write_text("anonymous: {publish: ['*'], subscribe: ['list.0777*', 'none']}\n")
+    server = start(f"auth: {{access: {access}}}")
+    events = [{"topic": f"list.{n:05}", "data": "x" * 100} for n in range(10_000)]
+    batch = json.dumps(events).encode()
+    assert wire.request(server.port, "POST", "/api/events", body=batch).status == 200
+    listed = wire.request(server.port, "GET", "/api/topics").json()["topics"]
+    assert [each["topic"] for each in listed] == [f"list.{n:05}" for n in range(7770, 7780)]
 
 
 def test_pipelined_requests_take_turns(server):
