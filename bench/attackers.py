@@ -20,7 +20,7 @@ import zlib
 ATTACKER = "127.0.0.66"  # not trusted, not exempt: its own limits count
 PROXY = "127.0.0.1"  # trusted: it may say for whom it asks
 HELD = 500
-TICK_S = 0.001
+TICK_S = 0.01
 PIECE = 8192
 phase_s = 0
 
