@@ -166,7 +166,8 @@ class Run:
                 samples.setdefault(int(turn), []).append(each)
 
         def p99(turn, key):
-            return statistics.median(each[key]["p99"] for each in samples[turn])
+            # None: nothing came in the whole interval.
+            return statistics.median(each[key]["p99"] or float("inf") for each in samples[turn])
 
         return [
             {"attack": turn % 2 == 1} | {key: p99(turn, key) for key in FIGURES}

@@ -32,8 +32,6 @@ class TopicListing {
 
   // Up to kPortion, the caller's until the next call; none once all have been given.
   Task<std::span<TopicInfo>> next();
-  // Whether next() has nothing more to give. Before the first call: false.
-  bool ended() const { return gathered_ && runs_.empty(); }
 
  private:
   // By name.

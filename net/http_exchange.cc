@@ -363,7 +363,9 @@ Task<bool> HttpExchange::start_stream(int status, std::string_view content_type)
   streaming_ = true;
   write_head(connection_.out_, status, content_type, {},
              stream_chunked_ ? Framing::chunked : Framing::until_close, 0);
-  co_return co_await connection_.flush();
+  const bool sent = co_await connection_.flush();
+  if (!sent) close_ = true;  // nothing may come behind what is cut off, as in the next two
+  co_return sent;
 }
 
 Task<bool> HttpExchange::write(std::string_view bytes) {
@@ -380,7 +382,9 @@ Task<bool> HttpExchange::write(std::string_view bytes) {
 Task<bool> HttpExchange::finish_stream() {
   streaming_ = false;
   if (stream_chunked_ && head_.method != Method::head) connection_.out_.append(kLastChunk);
-  co_return co_await connection_.flush();
+  const bool sent = co_await connection_.flush();
+  if (!sent) close_ = true;
+  co_return sent;
 }
 
 }  // namespace ringcast

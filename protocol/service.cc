@@ -59,6 +59,7 @@ void refuse_method(HttpExchange& exchange, std::string_view allowed) {
 Task<void> none() { co_return; }
 
 constexpr std::size_t kPieceOfTopics = 16 << 10;
+constexpr std::int64_t kNsPerMs = 1'000'000;
 
 bool is_publish_path(std::string_view path) {
   return path == "/api/events" || path.starts_with("/api/events/");
@@ -419,14 +420,21 @@ Task<void> Service::answer_topics(HttpExchange& exchange) {
   TopicListing listing(shard_);
   std::string text = R"({"topics":[)";
   bool streaming = false;  // a short list is sent as a whole
+  const std::int64_t begin_ns = reactor_.now_ns();
+  const auto limit_ms = static_cast<std::int64_t>(config_->limits.send_timeout_ms);
   for (auto some = co_await listing.next(); !some.empty(); some = co_await listing.next()) {
     for (const TopicInfo& topic : some) {
       if (!who->grants.allows(Action::subscribe, topic.name)) continue;
       append_topic(text, topic, state_.fabric.ids);
     }
     if (text.size() < kPieceOfTopics) continue;
-    if (!std::exchange(streaming, true)) co_await exchange.start_stream(200, kJson);
+    if (!std::exchange(streaming, true) && !co_await exchange.start_stream(200, kJson)) co_return;
     if (!co_await exchange.write(text)) co_return;
+    // Whoever reads slowly holds all that is left of the list.
+    if (limit_ms != 0 && reactor_.now_ns() - begin_ns > limit_ms * kNsPerMs) {
+      exchange.close_after();
+      co_return;
+    }
     text = ",";
   }
   if (text == ",") text.clear();

@@ -441,7 +441,9 @@ Task<void> McpMethods::complete(McpCall& call) {
   }
   McpSuggestions found;
   ToComplete asked = *wanted;
-  asked.request.who = call.who();
+  // Looking may take many turns, and who asks may be known anew meanwhile.
+  const PrincipalPtr who = call.held_.who() ? call.held_.who() : call.who_;
+  asked.request.who = who.get();
   if (!co_await find_suggestions(call.endpoint_, asked, found)) {
     invalid_params(call, fmt::format("There is no {} `{}`.", wanted->prompt ? "prompt" : "template",
                                      wanted->request.name));

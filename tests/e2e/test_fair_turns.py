@@ -2,7 +2,9 @@
 
 import json
 import re
+import socket
 import threading
+import time
 
 import wire
 import ws_wire
@@ -35,6 +37,26 @@ def test_a_long_list_of_topics_takes_many_turns(start):
         assert [each["topic"] for each in listed] == names
         assert {each["events"] for each in listed} == {1}
     assert turns(server) - before >= 2 * len(names) / 256 + 2 * len(names) / 128
+
+
+def test_who_reads_a_long_list_slowly_does_not_hold_it(start):
+    server = start("limits: {send_timeout_ms: 1s}\n")
+    events = [{"topic": f"{'list' * 20}.{n:05}", "data": "x"} for n in range(10_000)]
+    batch = json.dumps(events).encode()
+    assert wire.request(server.port, "POST", "/api/events", body=batch).status == 200
+    whole = len(wire.request(server.port, "GET", "/api/topics").body)
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        slow.settimeout(10)
+        slow.connect(("127.0.0.1", server.port))
+        slow.sendall(encode("GET", "/api/topics"))
+        got = b""
+        for _ in range(20):  # each piece in time, and all together not
+            got += slow.recv(4096)
+            time.sleep(0.1)
+        while piece := slow.recv(1 << 16):
+            got += piece
+    assert len(got) < whole and not got.endswith(b"0\r\n\r\n"), (len(got), whole)
 
 
 def test_of_a_long_list_only_what_may_be_read_is_told(start, tmp_path):

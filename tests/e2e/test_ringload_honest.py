@@ -2,9 +2,12 @@
 own counters, and beside another load program."""
 
 import asyncio
+import contextlib
 import itertools
 import json
+import os
 import re
+import signal
 import statistics
 import subprocess
 import time
@@ -189,14 +192,73 @@ def test_latency_in_bursts_counts_from_when_the_burst_was_due(deliberate):
 # --- When the kernel had it ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["sse", "ws", "echo", "mcp"])
-def test_arrival_in_the_kernel(loads, name):
-    command, _ = loads[name]
-    result = ringload(*command, "--rate", 200, "--time", 1, "--kernel-arrivals", "--strict")
-    assert result["kernel_arrivals"] is True
-    assert result["lost"] == 0 and result["published"] > 100, result
-    assert 0 < result["latency_us"]["p50"] < 1e6, result
-    assert ringload(*command, "--rate", 200, "--time", 0.2)["kernel_arrivals"] is False
+class Stopping:
+    """Stops ringload, answers after 0.1 s, and lets it go on 0.4 s later."""
+
+    victim = None
+
+    async def while_stopped(self, answer):
+        while self.victim is None:
+            await asyncio.sleep(0.01)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.victim, signal.SIGSTOP)
+            await asyncio.sleep(0.1)
+            await answer()
+            await asyncio.sleep(0.4)
+            os.kill(self.victim, signal.SIGCONT)
+
+
+class StoppingHub(Stopping, Hub):
+    async def answer(self, writer):
+        await self.while_stopped(lambda: Hub.answer(self, writer))
+
+
+class StoppingWs(Stopping, test_ringload_ws.StandIn):
+    async def echo(self, ws, _name, _query):
+        async for message in ws:
+            await self.while_stopped(lambda: ws.send(message))
+
+
+class StoppingMcp(Stopping, mcp_stand_in.McpStandIn):
+    async def call(self, query, message, writer):
+        await self.while_stopped(lambda: mcp_stand_in.McpStandIn.call(self, query, message, writer))
+        return True
+
+
+def stopped(tmp_path, name):
+    """The server, and how it is put under load."""
+    target = tmp_path / "target.yaml"
+    if name == "mcp":
+        one = StoppingMcp().start()
+        return one, ("mcp", "--url", one.url(), "--connections", 1)
+    if name == "publishers":
+        one = StoppingHub().start()
+        target.write_text(TARGET.format(port=one.port))
+        return one, ("sse", "--target", target, "--subscribers", 1)
+    one = StoppingWs().start()
+    text = test_ringload_ws.TARGET.format(port=one.port, query="", send="", ready="", answer="")
+    target.write_text(text)
+    return one, ("ws", "--target", target, "--echo", 64, "--connections", 1)
+
+
+@pytest.mark.parametrize("name", ["publishers", "echo", "mcp"])
+@pytest.mark.parametrize("kernel", [True, False])
+def test_arrival_in_the_kernel_is_not_its_collection(tmp_path, name, kernel):
+    server, command = stopped(tmp_path, name)
+    command += ("--window", 1, "--warmup", 0, "--time", 2, "--json", "-", "--quiet")
+    command += ("--kernel-arrivals",) * kernel
+    program = [str(part) for part in (servers.binary().parent / "ringload", *command)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as child:
+        server.victim = child.pid
+        result = json.loads(child.communicate(timeout=60)[0])
+    server.stop()
+    assert result["kernel_arrivals"] is kernel
+    figures = [result["publish_us"]] + [result["latency_us"]] * (name != "publishers")
+    for each in figures:
+        if kernel:
+            assert 90_000 < each["p50"] < 400_000, result
+        else:
+            assert each["p50"] > 400_000, result
 
 
 @pytest.mark.parametrize("transport", ["sse", "ws", "chunked"])

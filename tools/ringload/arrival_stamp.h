@@ -4,9 +4,11 @@
 // One for each receive under way. Of bytes that came in several packets it is the last one's time.
 #pragma once
 
+#include <sys/socket.h>
+#include <time.h>  // which errqueue.h takes for granted
+//
 #include <linux/errqueue.h>
 #include <linux/net_tstamp.h>
-#include <sys/socket.h>
 
 #include <array>
 #include <cstddef>

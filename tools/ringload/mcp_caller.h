@@ -2,6 +2,7 @@
 // whether it did; whatever carries the messages.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -47,7 +48,8 @@ class McpCaller : public Publisher {
       shared_.totals.count(outcome, said);
       shared_.pacer.write_off(1);
     }
-    take_answer(shared_.loop.now_ns());
+    // When what it came with arrived, which is not before it was asked for.
+    take_answer(std::max(shared_.arrivals.origin_ns + shared_.arrivals.now_ns, sent_at_.front()));
   }
 
   // The connection is gone for good.
