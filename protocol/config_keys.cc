@@ -267,7 +267,8 @@ constexpr auto kTable = std::to_array<ConfigKey>({
    ListKey{kTokens, set_tokens, get_tokens, true},
    "Whoever brings one may publish and subscribe; empty, and no access file: nobody has to."},
   {"auth.admin_tokens", "", kReload, ListKey{kTokens, set_admin_tokens, get_admin_tokens, true},
-   "Whoever administers must bring one of them; empty: only clients on loopback may."},
+   "Whoever administers must bring one of them, or what the access file grants `admin`; where no "
+   "key or token is configured at all, clients on loopback may."},
   {"auth.allow_public", "", kRestart, SwitchKey{&at<&Config::auth, &Config::Auth::allow_public>},
    "Listen on addresses beyond loopback although nobody has to bring anything."},
 

@@ -120,7 +120,8 @@ std::string join_problem(WsSession& session, const JoinRequest& wanted) {
   if (wanted.name.size() > kMostNameBytes) return "A member's name has at most 128 bytes.";
   const std::size_t rooms = membership_of(session).rooms.size();
   if (2 * (rooms + 1) > session.service().config().limits.max_topics_per_subscriber) {
-    return "This connection is in as many rooms as limits.max_topics_per_subscriber allows.";
+    return "This connection is in as many rooms as limits.max_topics_per_subscriber allows: each "
+           "takes two topics.";
   }
   return {};
 }

@@ -121,6 +121,7 @@ int check(const std::string& path, const std::string& token) {
 void add_access_command(CLI::App& app, int& exit_code) {
   CLI::App* const access = app.add_subcommand("access", "API keys, and what a credential may do.");
   access->require_subcommand(1);
+  access->footer("`ringcast access key --help` and `ringcast access check --help` have examples.");
   CLI::App* const key = access->add_subcommand("key", "Makes an API key.");
   auto name = std::make_shared<std::string>();
   key->add_option("NAME", *name, "whose it is")->required();

@@ -37,8 +37,8 @@ Examples:
   ringcast admin metrics --count 5
   RINGCAST_TOKEN="$token" ringcast admin drain --url http://events.example:8080
 
-Where the server has an admin token (auth.admin_tokens), --token takes that one; where it has none,
-only who is on the same machine gets in.
+--token takes one of auth.admin_tokens, or what the access file grants `admin`. Only where a server
+has no key or token of any kind, who is on the same machine gets in without.
 
 Exit status: 0 done, 1 failed, 2 wrong usage.
 )";

@@ -25,8 +25,8 @@ constexpr const char* kExamples = R"(Examples:
   For programs:
     ringcast features --json | jq -r '.features[] | select(.enabled) | .name'
 
-Where the server has an admin token, switching takes it (--token); where it has none, only who is on
-the same machine may.
+--token takes one of auth.admin_tokens, or what the access file grants `admin`. Only where a server
+has no key or token of any kind, who is on the same machine may without.
 
 Exit status: 0 done, 1 failed, 2 wrong usage.
 )";

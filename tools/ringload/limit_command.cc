@@ -21,7 +21,7 @@ constexpr const char* kExamples = R"(Examples:
   How many events a second reach 1000 subscribers with a p99 below 10 ms, and none lost?
     ringload limit --p99-ms 10 -- sse --subscribers 1000 --publishers 8
   And calls of a tool, up to 1 ms, from 1000 calls a second on?
-    ringload limit --p99-ms 1 --from 1000 -- mcp --connections 100 --server-pid $(pidof ringcast)
+    ringload limit --p99-ms 1 --from 1000 -- mcp --connections 100
 
 Behind -- stands a load as `ringload sse`, `ws`, `chunked` or `mcp` take it, without a rate. That
 is doubled until a bound breaks twice in a row, then narrowed down; each try is a run of its own.

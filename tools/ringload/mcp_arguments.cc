@@ -8,8 +8,9 @@
 namespace ringcast::load {
 
 const char* const kMcpExamples = R"(Examples:
-  How many calls of the tool `echo` does it answer? 32 connections with one under way on each:
-    ringload mcp --url http://127.0.0.1:8080/mcp --server-pid $(pidof ringcast)
+  How many calls of the tool `echo` does a server with such a tool answer (here one that is built
+  beside ringcast: `example_mcp_echo 127.0.0.1:8080`)? 32 connections with one under way on each:
+    ringload mcp --url http://127.0.0.1:8080/mcp --server-pid $(pidof example_mcp_echo)
   How fast is one call?
     ringload mcp --connections 1
   At a given load; latency counts from when a call should have been made. 600 calls a minute:
@@ -19,7 +20,7 @@ const char* const kMcpExamples = R"(Examples:
   The oldest transport, HTTP with SSE at /sse:
     ringload mcp --transport sse
   What does a silent session with an open stream cost?
-    ringload mcp --idle --sessions 10000 --server-pid $(pidof ringcast)
+    ringload mcp --idle --sessions 10000 --server-pid $(pidof example_mcp_echo)
   A server described by a file:
     ringload mcp --target bench/targets/reference.yaml
   The same bytes to any URL, of whose answers only status and length are looked at:

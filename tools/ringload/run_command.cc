@@ -15,10 +15,10 @@ namespace ringcast::load {
 namespace {
 
 constexpr const char* kExamples = R"(Examples:
-  ringcast beside its peers, five rounds, with a report to pass on:
-    ringload run bench/scenarios/peers.yaml --rounds 5 --html peers.html --json peers.json
+  Four transports, five rounds, with a report to pass on:
+    ringload run bench/scenarios/transports.yaml --rounds 5 --html runs.html --json runs.json
   Only a part of it, to see whether it runs:
-    ringload run bench/scenarios/peers.yaml --rounds 1 --load paced --subject ringcast
+    ringload run bench/scenarios/transports.yaml --rounds 1 --load SSE --subject ringcast
 
 A scenario (YAML) says which servers are measured and which loads they get:
     format: 1
