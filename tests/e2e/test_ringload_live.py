@@ -147,6 +147,9 @@ def test_every_phase_is_shown_in_place(server):
     counts = [int(re.search(r"(\d+) of 60 subscribers", lines[0])[1])
               for lines in drawn if lines[0].startswith("connecting")]
     assert counts == sorted(counts) and counts[-1] > 20, counts
+    shares = [int(share) for lines in drawn
+              for share in re.findall(r"client (\d+) %", "\n".join(lines))]
+    assert len(shares) == len(drawn) and max(shares) <= 110, shares
     last = drawn[-1]
     assert re.fullmatch(r"measuring  █+░*  \d\.\d of 2\.2 s, \d\.\d s left", last[0]), last
     assert re.fullmatch(r"[▁-█]{4,8}", last[-1]), last
@@ -189,13 +192,17 @@ def test_it_follows_a_terminal_that_is_resized(load):
 
 
 def test_losses_and_the_drain_are_shown(target):  # noqa: F811
-    where = ("ws", "--target", target("&fault=drop"), "--subscribers", 4, "--rate", 100)
-    run = OnTerminal(*where, "--warmup", 0, "--time", 1.5, "--json", "-").end()
-    drawn, screen = run.drawings()
-    assert is_clean(screen), screen.lines
-    assert re.search(r"lost [1-9]", "\n".join(drawn[-1])), drawn[-1]
-    assert json.loads(run.out)["lost"] > 0
-    assert any(lines[0].startswith("draining  ") for lines in drawn), drawn
+    for fault in ("drop", "deaf"):  # one is seen by what comes after it, one is waited for
+        where = ("ws", "--target", target(f"&fault={fault}"), "--subscribers", 4, "--rate", 100)
+        run = OnTerminal(*where, "--warmup", 0, "--time", 1.5, "--json", "-").end()
+        drawn, screen = run.drawings()
+        assert is_clean(screen), screen.lines
+        assert json.loads(run.out)["lost"] > 0
+        last = "\n".join(drawn[-1])
+        if fault == "drop":
+            assert re.search(r"lost [1-9]", last), last
+        else:
+            assert re.match(r"draining  .*[1-9]\d* to come", last), drawn
 
 
 def test_an_interrupted_run_leaves_a_clean_terminal(load):

@@ -150,7 +150,7 @@ class Member:
         try:
             if self.fault == "fragments":
                 await self.ws.send([message[:7], message[7:60], message[60:]])
-            elif tenth and self.fault == "drop":
+            elif tenth and self.fault == "drop" or self.fault == "deaf" and self.count > 30:
                 return
             elif tenth and self.fault == "swap":
                 self.held = message

@@ -19,10 +19,11 @@ LiveProgress::LiveProgress(bool wanted)
     : terminal_(STDERR_FILENO), wanted_(wanted && terminal_.is_there()) {}
 
 void LiveProgress::show(LiveState state, const Totals& totals) {
-  const double seconds = static_cast<double>(totals.at_ns - shown_.at_ns) / 1e9;
-  state.deliveries_per_s = per_second(shown_.delivered, totals.delivered, seconds);
-  state.events_per_s = per_second(shown_.published, totals.published, seconds);
-  state.client_share = per_second(shown_.client_cpu_ns, totals.client_cpu_ns, seconds) / 1e9;
+  const Totals before = shown_.value_or(totals);
+  const double seconds = static_cast<double>(totals.at_ns - before.at_ns) / 1e9;
+  state.deliveries_per_s = per_second(before.delivered, totals.delivered, seconds);
+  state.events_per_s = per_second(before.published, totals.published, seconds);
+  state.client_share = per_second(before.client_cpu_ns, totals.client_cpu_ns, seconds) / 1e9;
   if (state.phase == RunPhase::warming_up || state.phase == RunPhase::measuring) {
     if (rates_.size() == kMostRates) rates_.erase(rates_.begin());
     const bool delivers = totals.delivered != 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "tools/ringload/live_view.h"
@@ -30,7 +31,7 @@ class LiveProgress {
   Terminal terminal_;
   bool wanted_;
   std::int64_t next_ns_ = 0;
-  Totals shown_;
+  std::optional<Totals> shown_;  // last; the first drawing has no rates
   std::vector<double> rates_;
 };
 
