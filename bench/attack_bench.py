@@ -7,7 +7,8 @@ attacker. It attacks and rests in turns of some seconds, on one server and besid
 reports intervals of a fraction of a turn; the first of each turn is left out, and a turn's p99 is
 the median of the others'. A ratio is a turn of attack over the rests before and after it, so that a
 machine that gets busy does so for both; of the ratios of all rounds the table has the median and,
-in brackets, the quartiles.
+in brackets, the quartiles. "Waits" is the share of the time that ringload was ready to run and its
+core was not free: no server can do anything about that.
 """
 
 import argparse
@@ -29,6 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"
 MOST_RATIO = 1.2
 INTERVALS = 4  # of a turn
+KINDS = ("rest", "attack", "rest", "elsewhere")  # of turns, in order; the last on demand
 FIGURES = {"latency_us": "deliveries", "publish_us": "requests"}
 CONFIG = """
 metrics: {{interval_ms: 0}}
@@ -65,7 +67,8 @@ def parse():
     add("--rate", type=float, default=200, metavar="N", help="events a second")
     add("--pace", type=float, default=1, metavar="N", help="the attacks' pace, as a factor")
     add("--elsewhere", action="store_true",
-        help="attack another server, on the load's core: what the attacker itself does to the load")
+        help="in turns with it attack another server, which works on the load's core: what the "
+        "attacker itself does to the load")
     add("--collected", action="store_true",
         help="arrival is when ringload collects an event, not when it comes to the kernel")
     add("--server-core", type=int, default=0, metavar="N")
@@ -82,6 +85,8 @@ class Run:
 
     def __init__(self, options, children, folder):
         self.options, self.children, self.folder = options, children, folder
+        self.kinds = KINDS if options.elsewhere else KINDS[:2]
+        self.load_s = len(self.kinds) * options.turns * options.turn
         self.log = (folder / "children.log").open("ab")
         self.port = free_port()
 
@@ -112,13 +117,14 @@ class Run:
 
     def start_attack(self, name):
         """What is at work beside the load."""
-        options, port, started = self.options, self.port, []
+        options, core, started, ports = self.options, self.options.client_core, [], [self.port]
         if options.elsewhere:
-            port = free_port()
-            started.append(self.start_server(options.client_core, port))
-        command = [PYTHON, ROOT / "bench/attackers.py", name, port]
-        command += ["--pace", options.pace, "--phase", options.turn]
-        started.append(self.children.start(command, {options.client_core}, self.log))
+            ports.append(free_port())
+            started.append(self.start_server(core, ports[-1]))
+        for number, port in enumerate(ports):
+            command = [PYTHON, ROOT / "bench/attackers.py", name, port, "--pace", options.pace]
+            command += ["--turn", options.turn, "--of", len(self.kinds), "--at", 2 * number + 1]
+            started.append(self.children.start(command, {core}, self.log))
         # Whoever is of use comes first, at once.
         for child in started:
             os.sched_setscheduler(child.pid, os.SCHED_IDLE, os.sched_param(0))
@@ -128,7 +134,7 @@ class Run:
         options = self.options
         command = [options.ringload, "sse", "--url", f"http://127.0.0.1:{self.port}"]
         command += ["--subscribers", options.subscribers, "--rate", options.rate]
-        command += ["--time", 2 * options.turns * options.turn]
+        command += ["--time", self.load_s]
         command += ["--interval", options.turn / INTERVALS]
         if not options.collected:
             # Not for how long ringload waits for its core, on which the attacker works, too.
@@ -140,11 +146,13 @@ class Run:
         server = self.start_server(self.options.server_core, self.port)
         before = most = anonymous_bytes(server.pid)
         attackers, load = self.start_attack(attack), self.start_load()
+        waits = Waits(load.pid, self.options.turn)
         try:
-            end = time.monotonic() + 2 * self.options.turns * self.options.turn + 60
+            end = time.monotonic() + self.load_s + 60
             while load.poll() is None and time.monotonic() < end:
                 time.sleep(0.1)
                 most = max(most, anonymous_bytes(server.pid))
+                waits.take()
             if load.poll() != 0:
                 raise Failure(f"ringload ended with {load.poll()}")
             if any(child.poll() is not None for child in (server, *attackers)):
@@ -154,10 +162,10 @@ class Run:
                 self.children.stop(child, patience_s=2)
         figures = json.loads((self.folder / "load.json").read_text())
         lost = figures["lost"] + figures["duplicates"] + figures["errors"]["calls_failed"]
-        return {"grown": most - before, "lost": lost, "turns": self.turns(figures["intervals"])}
+        return {"grown": most - before, "lost": lost, "turns": self.turns(figures["intervals"], waits)}
 
-    def turns(self, intervals):
-        """The p99 of each, in order."""
+    def turns(self, intervals, waits):
+        """The p99 of each, in order, and what the load waited."""
         turn_s, samples = self.options.turn, {}
         for each in intervals:
             turn, into = divmod(each["at_s"] + 1e-6, turn_s)
@@ -170,9 +178,30 @@ class Run:
             return statistics.median(each[key]["p99"] or float("inf") for each in samples[turn])
 
         return [
-            {"attack": turn % 2 == 1} | {key: p99(turn, key) for key in FIGURES}
+            {"kind": self.kinds[turn % len(self.kinds)], "waited": waits.share(turn)}
+            | {key: p99(turn, key) for key in FIGURES}
             for turn in sorted(samples)
         ]
+
+
+class Waits:
+    """How long a process was ready to run and did not, in turns."""
+
+    def __init__(self, pid, turn_s):
+        self.path, self.turn_s = Path(f"/proc/{pid}/schedstat"), turn_s
+        self.samples = {}  # of each turn: times, and what had been waited until then
+
+    def take(self):
+        try:
+            waited_ns = int(self.path.read_text().split()[1])
+        except (OSError, IndexError):  # it has ended
+            return
+        now = time.monotonic()
+        self.samples.setdefault(int(now / self.turn_s), []).append((now, waited_ns / 1e9))
+
+    def share(self, turn):
+        (begin, before), (end, after) = (self.samples.get(turn, [(0, 0)])[at] for at in (0, -1))
+        return (after - before) / (end - begin) if end > begin else 0
 
 
 def free_port():
@@ -202,20 +231,20 @@ def one_round(options, children, number, results):
                 run.log.close()
 
 
-def p99_us(runs, attack, name):
-    samples = [turn[name] for run in runs for turn in run["turns"] if turn["attack"] == attack]
+def median_of(runs, kind, name):
+    samples = [turn[name] for run in runs for turn in run["turns"] if turn["kind"] == kind]
     return statistics.median(samples) if samples else float("nan")
 
 
-def ratios(runs, name):
-    """Of each turn of attack to the rests beside it."""
+def ratios(runs, kind, name):
+    """Of each turn of that kind to the rests beside it."""
     found = []
     for run in runs:
         turns = run["turns"]
         for at, turn in enumerate(turns):
             beside = [turns[n] for n in (at - 1, at + 1) if 0 <= n < len(turns)]
-            rests = [each[name] for each in beside if not each["attack"]]
-            if turn["attack"] and rests:
+            rests = [each[name] for each in beside if each["kind"] == "rest"]
+            if turn["kind"] == kind and rests:
                 found.append(turn[name] / statistics.mean(rests))
     return found
 
@@ -227,24 +256,39 @@ def quartiles(values):
     return statistics.quantiles(values, method="inclusive")
 
 
+def print_line(name, runs, kind):
+    """What turns of that kind did; its ratios by figure."""
+    print(f"{name:<14}", end="")
+    medians = {}
+    for key in FIGURES:
+        quiet, with_it = (median_of(runs, each, key) / 1000 for each in ("rest", kind))
+        low, medians[key], high = quartiles(ratios(runs, kind, key))
+        print(f"{quiet:>14.2f} →{with_it:>8.2f}{medians[key]:>8.2f} [{low:.2f}, {high:.2f}]", end="")
+    waits = [f"{median_of(runs, each, 'waited'):.1%}" for each in ("rest", kind)]
+    print(f"{' → '.join(waits):>16}", end="")
+    return medians
+
+
 def report(results):
     """The table; the ratios that are too large."""
     print(f"{'attack':<14}", end="")
     for name in FIGURES.values():
         print(f"{name + ' p99, ms':>24}{'ratio':>8}{'':>13}", end="")
-    print(f"{'memory':>10}{'lost':>6}{'others':>8}")
+    print(f"{'waits':>16}{'memory':>10}{'lost':>6}{'others':>8}")
     above = []
     for attack, runs in results.items():
-        print(f"{attack:<14}", end="")
-        for key, name in FIGURES.items():
-            quiet, with_it = (p99_us(runs, attacked, key) / 1000 for attacked in (False, True))
-            low, ratio, high = quartiles(ratios(runs, key))
-            print(f"{quiet:>14.2f} →{with_it:>8.2f}{ratio:>8.2f} [{low:.2f}, {high:.2f}]", end="")
-            if not ratio <= MOST_RATIO:
-                above.append(f"{attack}: {name} {ratio:.2f}")
+        medians = print_line(attack, runs, "attack")
+        above += [
+            f"{attack}: {FIGURES[key]} {ratio:.2f}"
+            for key, ratio in medians.items()
+            if not ratio <= MOST_RATIO
+        ]
         grown, lost = (max(run[key] for run in runs) for key in ("grown", "lost"))
         others = statistics.median(run["disturbed"] for run in runs)
         print(f"{grown / 2**20:>6.1f} MiB{lost:>6}{others:>8.0%}", flush=True)
+        if any(turn["kind"] == "elsewhere" for run in runs for turn in run["turns"]):
+            print_line("  elsewhere", runs, "elsewhere")
+            print(flush=True)
     return above
 
 

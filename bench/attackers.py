@@ -3,8 +3,9 @@
 
 Started by attack_bench.py with the lowest priority there is, so that what it does to those who are
 served comes from the server and not from sharing a core with their load. `--pace` multiplies how
-often things are done in a second. With `--phase S` it rests every other S seconds of the monotonic
-clock: it attacks in the odd ones, and begins anew in each.
+often things are done in a second. With `--turn S` it attacks in every other S seconds of the
+monotonic clock, the odd ones, and begins anew in each; `--of 4 --at 3` makes that the last of each
+four.
 """
 
 import argparse
@@ -22,7 +23,7 @@ PROXY = "127.0.0.1"  # trusted: it may say for whom it asks
 HELD = 500
 TICK_S = 0.01
 PIECE = 8192
-phase_s = 0
+turns = argparse.Namespace(turn=0, of=2, at=1)
 
 
 def connect(port, source=ATTACKER, receive_buffer=None):
@@ -67,7 +68,7 @@ def frame(opcode, payload, first=0x80):
 
 
 def resting():
-    return phase_s and int(time.monotonic() / phase_s) % 2 == 0
+    return turns.turn and int(time.monotonic() / turns.turn) % turns.of != turns.at
 
 
 def paced(per_s):
@@ -258,10 +259,10 @@ def main():
     parser.add_argument("name", choices=list(ATTACKS))
     parser.add_argument("port", type=int)
     parser.add_argument("--pace", type=float, default=1)
-    parser.add_argument("--phase", type=float, default=0, metavar="S")
-    options = parser.parse_args()
-    global phase_s
-    phase_s = options.phase
+    parser.add_argument("--turn", type=float, default=0, metavar="S")
+    parser.add_argument("--of", type=int, default=2, metavar="N")
+    parser.add_argument("--at", type=int, default=1, metavar="N")
+    options = parser.parse_args(namespace=turns)
     bomb()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -112,6 +112,18 @@ class Reader {
     return value;
   }
 
+  std::uint32_t read_bytes(const YAML::Node& node, std::string_view key, std::uint32_t least,
+                           std::uint32_t most) {
+    const auto bytes = parse_amount(node.IsScalar() ? node.Scalar() : "", KeyUnit::kBytes);
+    if (!bytes || *bytes < least || *bytes > most) {
+      problem(node,
+              fmt::format("{}: expected bytes such as 64KiB, from {} to {}", key,
+                          amount_text(least, KeyUnit::kBytes), amount_text(most, KeyUnit::kBytes)));
+      return least;
+    }
+    return static_cast<std::uint32_t>(*bytes);
+  }
+
   std::vector<std::string> read_texts(const YAML::Node& node, std::string_view key) {
     std::vector<std::string> texts;
     if (node.IsScalar()) return {read_text(node, key)};
@@ -185,7 +197,7 @@ class Reader {
            if (key == "leeway_s") rules.leeway_s = read_seconds(value, key);
            if (key == "max_keys") rules.max_keys = read_number(value, key, 1000, "keys", 1);
            if (key == "max_key_set_bytes") {
-             rules.max_key_set_bytes = read_number(value, key, 16 << 20, "bytes", 1024);
+             rules.max_key_set_bytes = read_bytes(value, key, 1024, 16 << 20);
            }
            if (key == "refresh_s") rules.refresh_s = read_seconds(value, key);
            if (key == "allow_insecure") rules.allow_insecure = read_switch(value, key);

@@ -17,7 +17,7 @@
 //     refresh_s: 600                         # after which a provider is asked again
 //     allow_insecure: true                   # an http:// address that is not on this machine
 //     max_keys: 64                           # of the key set; what is beyond is left out
-//     max_key_set_bytes: 262144              # of its text
+//     max_key_set_bytes: 256KiB              # of its text
 //     requests_per_minute: 6000              # of each subject; keys may have it, too
 //   cookie: ringcast_token                   # in which a browser may keep a token
 //

@@ -40,7 +40,7 @@ TEST(AccessPolicy, SaysWhoMayWhat) {
                 key("b", kNothing, ", admin: true") +
                 "jwt: {jwks: https://id.example/k, issuer: https://id.example, resource: "
                 "'https://e.example/',"
-                " algorithms: [PS384], refresh_s: 10, max_keys: 3, max_key_set_bytes: 2048}\n");
+                " algorithms: [PS384], refresh_s: 10, max_keys: 3, max_key_set_bytes: 2KiB}\n");
   EXPECT_TRUE(policy.anonymous->allows(Action::subscribe, "public.news"));
   EXPECT_FALSE(policy.anonymous->allows(Action::publish, "public.news"));
   EXPECT_EQ(policy.cookie, "c");
@@ -71,12 +71,15 @@ TEST(AccessPolicy, KeysAreNamedAndGivenOnce) {
 TEST(AccessPolicy, EveryProblemIsTold) {
   const std::string problems = problems_of(
       "anonymus: {}\nkeys:\n  a: {publish: [x]}\njwt:\n  jwks: http://id.example/k\n"
-      "  refresh_s: 9\n  algorithms: [none]\n  leeway_s: -1\n  max_keys: 0\n");
+      "  refresh_s: 9\n  algorithms: [none]\n  leeway_s: -1\n  max_keys: 0\n"
+      "  max_key_set_bytes: 20MiB\n");
   for (const char* part :
        {"f:1: anonymus: no such key; did you mean anonymous?", "f:3: a: expected hash",
         "f:5: jwks: over http://", "f:6: refresh_s: expected at least 10 seconds",
         "f:7: algorithms: `none` is none of RS256", "f:8: leeway_s: expected seconds, from 0 to",
-        "f:9: max_keys: expected keys, from 1 to 1000", "audience is missing"}) {
+        "f:9: max_keys: expected keys, from 1 to 1000",
+        "f:10: max_key_set_bytes: expected bytes such as 64KiB, from 1KiB to 16MiB",
+        "audience is missing"}) {
     EXPECT_TRUE(problems.contains(part)) << part << "\n" << problems;
   }
   EXPECT_TRUE(problems_of("a: [").starts_with("f:"));
