@@ -25,6 +25,7 @@ from pathlib import Path
 from attackers import ATTACKS
 from compare_lib import machine
 from compare_lib.children import Children, wait_until
+from compare_lib.servers import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"
@@ -162,7 +163,8 @@ class Run:
                 self.children.stop(child, patience_s=2)
         figures = json.loads((self.folder / "load.json").read_text())
         lost = figures["lost"] + figures["duplicates"] + figures["errors"]["calls_failed"]
-        return {"grown": most - before, "lost": lost, "turns": self.turns(figures["intervals"], waits)}
+        turns = self.turns(figures["intervals"], waits)
+        return {"grown": most - before, "lost": lost, "turns": turns}
 
     def turns(self, intervals, waits):
         """The p99 of each, in order, and what the load waited."""
@@ -202,11 +204,6 @@ class Waits:
     def share(self, turn):
         (begin, before), (end, after) = (self.samples.get(turn, [(0, 0)])[at] for at in (0, -1))
         return (after - before) / (end - begin) if end > begin else 0
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def anonymous_bytes(pid):
@@ -263,7 +260,8 @@ def print_line(name, runs, kind):
     for key in FIGURES:
         quiet, with_it = (median_of(runs, each, key) / 1000 for each in ("rest", kind))
         low, medians[key], high = quartiles(ratios(runs, kind, key))
-        print(f"{quiet:>14.2f} →{with_it:>8.2f}{medians[key]:>8.2f} [{low:.2f}, {high:.2f}]", end="")
+        print(f"{quiet:>14.2f} →{with_it:>8.2f}{medians[key]:>8.2f}", end="")
+        print(f" [{low:.2f}, {high:.2f}]", end="")
     waits = [f"{median_of(runs, each, 'waited'):.1%}" for each in ("rest", kind)]
     print(f"{' → '.join(waits):>16}", end="")
     return medians
