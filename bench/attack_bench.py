@@ -70,8 +70,6 @@ def parse():
     add("--elsewhere", action="store_true",
         help="in turns with it attack another server, which works on the load's core: what the "
         "attacker itself does to the load")
-    add("--collected", action="store_true",
-        help="arrival is when ringload collects an event, not when it comes to the kernel")
     add("--server-core", type=int, default=0, metavar="N")
     add("--client-core", type=int, default=1, metavar="N")
     add("--ringcast", type=Path, default=ROOT / "build/release/bin/ringcast", metavar="FILE")
@@ -126,7 +124,7 @@ class Run:
             command = [PYTHON, ROOT / "bench/attackers.py", name, port, "--pace", options.pace]
             command += ["--turn", options.turn, "--of", len(self.kinds), "--at", 2 * number + 1]
             started.append(self.children.start(command, {core}, self.log))
-        # Whoever is of use comes first, at once.
+        # Whoever is of use comes first, at once; "waits" tells whether it did.
         for child in started:
             os.sched_setscheduler(child.pid, os.SCHED_IDLE, os.sched_param(0))
         return started
@@ -137,9 +135,6 @@ class Run:
         command += ["--subscribers", options.subscribers, "--rate", options.rate]
         command += ["--time", self.load_s]
         command += ["--interval", options.turn / INTERVALS]
-        if not options.collected:
-            # Not for how long ringload waits for its core, on which the attacker works, too.
-            command += ["--kernel-arrivals"]
         command += ["--cpu", options.client_core, "--json", self.folder / "load.json", "--quiet"]
         return self.children.start(command, {options.client_core}, self.log)
 

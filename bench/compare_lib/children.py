@@ -1,4 +1,8 @@
-"""Child processes that do not outlive us: own process group, pinned, killed on every way out."""
+"""Child processes that do not outlive us: own process group, pinned, killed on every way out.
+
+All are of our session. The kernel shares a core out between sessions first (sched_autogroup), so a
+priority means nothing to those of another one.
+"""
 
 import ctypes
 import os
@@ -41,7 +45,7 @@ class Children:
         process = subprocess.Popen(
             [str(part) for part in command],
             stderr=log,
-            start_new_session=True,
+            process_group=0,
             preexec_fn=prepare(cores, descriptors),
             **{"stdin": subprocess.DEVNULL, "stdout": log, **options},
         )

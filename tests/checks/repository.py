@@ -55,13 +55,12 @@ def closure(path):
 
 
 def build_folder(arguments):
-    """The build folder named by --build, or the first configured one."""
+    """The build folder named by --build, or that of the preset made for this."""
     if "--build" in arguments:
         return Path(arguments[arguments.index("--build") + 1]).resolve()
-    for name in ("release", "asan", "debug", "tsan"):
-        if (ROOT / "build" / name / "compile_commands.json").exists():
-            return ROOT / "build" / name
-    sys.exit("No build folder: run `cmake --preset release` first, or give --build FOLDER.")
+    if (ROOT / "build/analysis/compile_commands.json").exists():
+        return ROOT / "build/analysis"
+    sys.exit("No build folder: run `cmake --preset analysis` first, or give --build FOLDER.")
 
 
 def compile_commands(build):

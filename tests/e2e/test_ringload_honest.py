@@ -265,6 +265,7 @@ def test_arrival_in_the_kernel_is_not_its_collection(tmp_path, name, kernel):
 def test_arrival_in_the_kernel_is_no_later_than_its_collection(server, transport):
     """A server that never pauses: the last of 300 is collected long after it came."""
     command = (transport, "--url", server.url(""), "--subscribers", 300, "--rate", 50)
+    command += ("--warmup", 0.2)
     collected, kernel = [], []
     for turn in range(3):  # interleaved: a machine that gets busy does so for both
         for flags, into in (((), collected), (("--kernel-arrivals",), kernel)):
