@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -89,6 +90,10 @@ Result<SocketAddress> ListenerSet::open(const SocketAddress& wanted,
              !all_.back().supervised) {
     const auto& path = reinterpret_cast<const sockaddr_un&>(address.storage).sun_path;
     files_.push_back({UnixSocketFile(path), sockets.front()});
+    if (chmod(path, mode) < 0 && errno != ENOENT) {  // a file that is gone lets nobody in
+      return fail("listen_failed", fmt::format("Cannot set the mode of {}: {}.",
+                                               address_text(address), std::strerror(errno)));
+    }
   }
   if (auto spread_out = spread(address, sockets); !spread_out) {
     return std::unexpected(std::move(spread_out.error()));

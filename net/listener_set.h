@@ -44,8 +44,8 @@ class ListenerSet {
   ListenerSet& operator=(const ListenerSet&) = delete;
 
   // Takes over those of `inherited` that fit, and marks them (fd = -1). Returns the address with
-  // its port. `mode`: of a Unix socket's file. Errors: those of check_free, open_listener and
-  // open_unix_listener.
+  // its port. `mode`: of a Unix socket's file, unless the service manager made it. Errors: those of
+  // check_free, open_listener and open_unix_listener.
   Result<SocketAddress> open(const SocketAddress& wanted, std::vector<InheritedSocket>& inherited,
                              mode_t mode = 0660);
 

@@ -194,7 +194,9 @@ class Loader {
                                                         : std::vector{node.Scalar()};
     }
     if (!plain) {
-      refused(key.path, YAML::Dump(node), origin, allowed_text(key));
+      const auto* const list = std::get_if<ListKey>(&key.kind);
+      const bool secret = list != nullptr && list->secret;
+      refused(key.path, secret ? "(not shown)" : YAML::Dump(node), origin, allowed_text(key));
     } else {
       set(index, items, origin);
     }

@@ -26,6 +26,7 @@ using Line = fmt::memory_buffer;
 
 constexpr std::array<std::string_view, 5> kLevelNames = {"debug", "info", "warn", "error", "off"};
 constexpr std::string_view kRedacted = "[redacted]";
+constexpr std::string_view kSecretEnds = " \t\r\n\"'<>)";
 constexpr int64_t kWindowMs = 1000;
 
 void append(Line& out, std::string_view text) {
@@ -72,23 +73,41 @@ bool names_secret(std::string_view key) {
   return std::ranges::any_of(kSecrets, [&](auto secret) { return equals_folded(last, secret); });
 }
 
-// Escapes `text` without its query strings and bearer tokens.
-void append_redacted(Line& out, std::string_view text) {
+// The word that ends at `end`: a parameter's name, or what follows %3F or %26.
+std::string_view name_before(std::string_view text, size_t end) {
+  size_t begin = end;
+  const auto in_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  };
+  while (begin > 0 && in_name(text[begin - 1])) --begin;
+  if (begin > 0 && text[begin - 1] == '%') begin = std::min(begin + 2, end);
+  return text.substr(begin, end - begin);
+}
+
+// Where a secret begins if `text` has at `i` what leads to one, else npos.
+size_t secret_behind(std::string_view text, size_t i) {
   static constexpr std::string_view kBearer = "bearer ";
-  static constexpr std::string_view kEnds = " \t\r\n\"'<>)";
+  const size_t equals = text[i] == '=' ? 1 : equals_folded(text.substr(i, 3), "%3d") ? 3 : 0;
+  if (equals != 0) return names_secret(name_before(text, i)) ? i + equals : std::string_view::npos;
+  if (text[i] == '?' && i + 1 < text.size()) {
+    const size_t end = std::min(text.find_first_of(kSecretEnds, i), text.size());
+    if (text.substr(i, end - i).find('=') != std::string_view::npos) return i + 1;
+  } else if (equals_folded(text.substr(i, kBearer.size()), kBearer)) {
+    return i + kBearer.size();
+  }
+  return std::string_view::npos;
+}
+
+// Escapes `text` without its query strings, values of secrets' names and bearer tokens.
+void append_redacted(Line& out, std::string_view text) {
   size_t written = 0;
   for (size_t i = 0; i < text.size(); ++i) {
-    size_t secret = std::string_view::npos;
-    if (text[i] == '?' && i + 1 < text.size()) {
-      const size_t end = std::min(text.find_first_of(kEnds, i), text.size());
-      if (text.substr(i, end - i).find('=') != std::string_view::npos) secret = i + 1;
-    } else if (equals_folded(text.substr(i, kBearer.size()), kBearer)) {
-      secret = i + kBearer.size();
-    }
+    const size_t secret = secret_behind(text, i);
     if (secret == std::string_view::npos || secret >= text.size()) continue;
     append_escaped(out, text.substr(written, secret - written));
     append(out, kRedacted);
-    written = std::min(text.find_first_of(kEnds, secret), text.size());
+    written = std::min(text.find_first_of(kSecretEnds, secret), text.size());
     i = written - 1;
   }
   append_escaped(out, text.substr(written));

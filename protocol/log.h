@@ -7,7 +7,8 @@
 // valid UTF-8; bytes that are not become U+FFFD. Times are UTC with milliseconds.
 //
 // Never a secret: the value of a key that names one (token, authorization, password, key, cookie,
-// secret, …), every query string and every bearer token, in values as in messages, is replaced.
+// secret, …), also as NAME=VALUE, every query string and every bearer token, in values as in
+// messages, is replaced.
 //
 // A message that comes more often than `max_repeats_per_s` is counted instead of written; the count
 // follows in one line with the field `suppressed` when its second is over.

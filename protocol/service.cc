@@ -236,16 +236,27 @@ void Service::refused(const HttpExchange& exchange) {
   log_request(exchange, 0);
 }
 
+// Null: it brought nothing, or nothing that has been proved; no signature is checked for a line of
+// the log.
+PrincipalPtr Service::proved_sender(const HttpExchange& exchange) {
+  if (!exchange.has_head()) return nullptr;
+  const Identification how{.cookies = sites_.may_use_cookies(exchange), .may_verify = false};
+  auto who = identify(exchange, authenticator_, reactor_.driver().wall_clock_ms(), how);
+  return who && (*who)->proved ? std::move(*who) : nullptr;
+}
+
 // Those that were refused, and at debug level all. A flood of them is counted, not written.
-void Service::log_request(const HttpExchange& exchange, std::int64_t took_ns) const {
+void Service::log_request(const HttpExchange& exchange, std::int64_t took_ns) {
   const int status = exchange.status();
   LogLevel level = status >= 500 ? LogLevel::kWarn : LogLevel::kInfo;
   if (status < 400 || status == 499) level = LogLevel::kDebug;
   if (!log_enabled(level)) return;
+  const PrincipalPtr who = proved_sender(exchange);
   ClientAddress::TextBuffer client;
   log(level, status < 400 ? "request" : "request refused",
       {{"request_id", exchange.request_id()},
        {"client_ip", exchange.client().text(client)},
+       {"principal", who ? std::string_view(who->name) : ""},
        {"method", exchange.has_head() ? exchange.head().method_text : ""},
        {"path", exchange.has_head() ? exchange.head().path : ""},
        {"status", status},

@@ -113,7 +113,8 @@ class Service final : public HttpHandler, McpHost {
   bool answer_page(HttpExchange& exchange, std::string_view path);
   Task<void> answer_metrics(HttpExchange& exchange);
   void count_status(int status);
-  void log_request(const HttpExchange& exchange, std::int64_t took_ns) const;
+  void log_request(const HttpExchange& exchange, std::int64_t took_ns);
+  PrincipalPtr proved_sender(const HttpExchange& exchange);
 
   Reactor& reactor_;
   ServerState& state_;

@@ -69,7 +69,10 @@ Task<void> serve(Service& service, HttpExchange& exchange, Subscription wanted,
     service.review().joined(who);
     exchange.socket_taken();
     ClientAddress::TextBuffer client;
-    log_debug("stream opened", {{"client_ip", exchange.client().text(client)}, {"topics", names}});
+    log_debug("stream opened", {{"request_id", exchange.request_id()},
+                                {"client_ip", exchange.client().text(client)},
+                                {"principal", who->proved ? who->name : ""},
+                                {"topics", names}});
   } else {
     exchange.refuse(503, joined.error().code, joined.error().message);
   }

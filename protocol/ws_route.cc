@@ -177,7 +177,9 @@ Task<void> serve_websocket(Service& service, HttpExchange& exchange) {
   service.counters.ws_open.add();
   service.review().joined(who);
   ClientAddress::TextBuffer client;
-  log_debug("websocket opened", {{"client_ip", exchange.client().text(client)},
+  log_debug("websocket opened", {{"request_id", exchange.request_id()},
+                                 {"client_ip", exchange.client().text(client)},
+                                 {"principal", who->proved ? who->name : ""},
                                  {"client", session->id()},
                                  {"path", head.path}});
   if (target->route == WsRoute::rooms) join_room_of_request(*session, head);

@@ -51,7 +51,11 @@ def test_listeners_of_every_kind_pass_on(relay, tmp_path):  # noqa: F811
                 connection.response()
         assert agent(agent_port) == b"ready up\n"
         old = new
-    assert old.terminate() == 0
+    chain.arguments[1] = f"unix:{path},mode=0660"
+    new = chain.successor()
+    assert old.wait() == 0, old.log()
+    assert os.stat(path).st_mode & 0o777 == 0o660, "its configuration counts"
+    assert new.terminate() == 0
     assert not os.path.exists(path), "whoever has it in the end removes it"
 
 

@@ -1,5 +1,6 @@
 """What the log says of requests: who and which, a flood of them counted, never a secret."""
 
+import hashlib
 import json
 import re
 
@@ -97,7 +98,8 @@ def test_no_secret_is_ever_written(start):
     ):
         wire.request(port, "GET", "/events?topic=a", headers)
         wire.request(port, "GET", "/api/topics", headers)
-    for path in ("/events?topic=a&token=", "/api/topics?token=", "/x?a=b&token=", "/mcp?token="):
+    for path in ("/events?topic=a&token=", "/api/topics?token=", "/x?a=b&token=", "/mcp?token=",
+                 "/events%3Ftopic=a&token=", "/api/events/a&token=", "/x%3ftoken%3D"):
         for token in (SECRET, f"another-{SECRET}"):
             with wire.Connection(port) as connection:
                 connection.send(wire.encode("GET", path + token))
@@ -111,6 +113,27 @@ def test_no_secret_is_ever_written(start):
     server.stop()
     text = open(server.log_path, encoding="utf-8").read()
     assert '"/api/topics"' in text and SECRET not in text
+
+
+def test_whose_it_was(start, tmp_path):
+    access = tmp_path / "access.yaml"
+    digest = hashlib.sha256(SECRET.encode()).hexdigest()
+    access.write_text(f"keys: {{ingest: {{hash: 'sha256:{digest}', subscribe: [a]}}}}\n")
+    server = start(f"auth: {{access: {access}}}\nlog: {{level: debug}}\n")
+    key = {"X-API-Key": SECRET, "X-Request-Id": "mine"}
+    assert wire.request(server.port, "POST", "/api/events/b", key, "x").status == 403
+    assert wire.request(server.port, "POST", "/api/events/b", {}, "x").status == 401
+    assert [line["principal"] for line in refused(server, 2)] == ["key:ingest", ""]
+    with wire.Connection(server.port) as stream:
+        stream.send(wire.encode("GET", "/events?topic=a", key))
+        assert stream.response_head().status == 200
+    with wire.Connection(server.port) as socket:
+        socket.send(ws_wire.handshake(key.items(), "/ws?topic=a"))
+        assert socket.response_head().status == 101
+    server.stop()
+    opened = [line for line in lines_of(server) if line["msg"].endswith(" opened")]
+    assert [line["msg"] for line in opened] == ["stream opened", "websocket opened"]
+    assert {(line["principal"], line["request_id"]) for line in opened} == {("key:ingest", "mine")}
 
 
 def test_lines_cannot_be_forged(start):

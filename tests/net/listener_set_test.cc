@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/listener.h"
@@ -108,12 +109,31 @@ TEST(ListenerSet, AUnixSocketGoesOnWithItsFile) {
   EXPECT_EQ(access(path.c_str(), F_OK), 0);
   {
     ListenerSet second(2);
-    ASSERT_TRUE(second.open(*wanted, given, 0600));
+    ASSERT_TRUE(second.open(*wanted, given, 0640));
     EXPECT_EQ(given[0].fd, -1);
+    struct stat file{};
+    EXPECT_EQ(stat(path.c_str(), &file), 0);
+    EXPECT_EQ(file.st_mode & 0777U, 0640U) << "the mode is the successor's";
     EXPECT_EQ(second.all().size(), 2U);
     close_all(second, 2);
   }
   EXPECT_NE(access(path.c_str(), F_OK), 0) << "who has it in the end removes it";
+}
+
+TEST(ListenerSet, AUnixSocketOfTheServiceManagerKeepsItsMode) {
+  const std::string path = "/tmp/ringcast-managed-" + std::to_string(getpid());
+  const auto wanted = parse_unix_address("unix:" + path);
+  ASSERT_TRUE(wanted);
+  auto made = open_unix_listener(*wanted, 0600, 1);
+  ASSERT_TRUE(made);
+  const int fd = made->descriptors[0];
+  std::vector<InheritedSocket> given{{fd, *listening_address(fd), true}};
+  ListenerSet set(1);
+  ASSERT_TRUE(set.open(*wanted, given, 0666));
+  struct stat file{};
+  EXPECT_EQ(stat(path.c_str(), &file), 0);
+  EXPECT_EQ(file.st_mode & 0777U, 0600U);
+  close_all(set, 1);
 }
 
 TEST(ListenerSet, WhatDoesNotListenIsNone) {

@@ -1,5 +1,6 @@
 #include "protocol/config.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -101,6 +102,39 @@ TEST_F(ConfigTest, AliasesYieldToFullNames) {
   EXPECT_EQ(loaded->config.limits.max_connections, 20u);
   EXPECT_FALSE(loaded->config.sse.enabled);
   EXPECT_TRUE(loaded->config.cors.enabled);
+}
+
+TEST_F(ConfigTest, EveryAliasSetsWhatItIsOf) {
+  const auto origin_by = [](const ConfigKey& key, const std::string& value) {
+    const auto loaded = load_config({.environment = {{std::string(key.alias), value}}});
+    EXPECT_TRUE(loaded) << key.alias;
+    return loaded ? loaded->origins[*find_config_key(key.path)] : "";
+  };
+  std::vector<std::string_view> aliases;
+  for (const ConfigKey& key : config_keys()) {
+    if (key.alias.empty()) continue;
+    aliases.push_back(key.alias);
+    const bool on_or_off = std::holds_alternative<SwitchKey>(key.kind);
+    EXPECT_EQ(origin_by(key, on_or_off ? "false" : "1000"),
+              "environment " + std::string(key.alias));
+  }
+  for (const char* named :
+       {"SSE_ENABLED", "WEBSOCKET_ENABLED", "MCP_ENABLED", "MAX_CONNECTIONS", "STREAM_BUFFER_SIZE",
+        "PROCESSING_INTERVAL", "STREAM_COMPRESSION", "MONITORING_ENABLED", "STREAM_AUTHENTICATION",
+        "STREAM_RATE_LIMITING", "MAX_REQUESTS_PER_MINUTE", "CORS_ENABLED"}) {
+    EXPECT_EQ(std::ranges::count(aliases, named), 1) << named;
+  }
+}
+
+TEST_F(ConfigTest, ASecretOfTheWrongShapeIsNotRepeated) {
+  for (const char* value : {"[[hunter2-0123456789]]", "{a: hunter2-0123456789}",
+                            "[{name: a, value: hunter2-0123456789}]", "[hunter2!]"}) {
+    for (const char* key : {"tokens", "admin_tokens"}) {
+      const std::string text = problems(fmt::format("auth: {{{}: {}}}\n", key, value));
+      EXPECT_TRUE(contains(text, fmt::format("auth.{}: ", key))) << text;
+      EXPECT_FALSE(contains(text, "hunter2")) << text;
+    }
+  }
 }
 
 TEST_F(ConfigTest, BadValuesNameKeyValueOriginAndWhatIsAllowed) {

@@ -100,6 +100,15 @@ TEST_F(LogTest, NeverASecret) {
   log_info("GET /events?token=hunter2 HTTP/1.1", {{"url", "http://h/x?a=b&token=hunter2"}});
   EXPECT_EQ(last(), R"({"level":"info","msg":"GET /events?[redacted] HTTP/1.1",)"
                     R"("url":"http://h/x?[redacted]"})");
+  for (const char* path :
+       {"/events%3Ftopic=a&token=hunter2", "/api/events/a&token=hunter2", "/a%3ftoken%3Dhunter2",
+        "/a%3Fb=c%26API-Key=hunter2", "/token=hunter2"}) {
+    log_info("m", {{"path", path}});
+    EXPECT_EQ(last().find("hunter2"), std::string::npos) << last();
+    EXPECT_TRUE(last().contains("[redacted]")) << last();
+  }
+  log_info("m", {{"path", "/api/events/a=b&c=d%3De"}});
+  EXPECT_TRUE(last().contains("/api/events/a=b&c=d%3De")) << last();
   log_info("m", {{"header", "Bearer hunter2, more"}});
   EXPECT_EQ(last(), R"({"level":"info","msg":"m","header":"Bearer [redacted] more"})");
   log_info("what now? nothing", {{"monkey", "banana"}, {"v", "Bearer "}});
