@@ -333,6 +333,7 @@ void HttpExchange::refuse(const HttpError& error) {
 
 void HttpExchange::refuse(int status, std::string_view code, std::string_view message,
                           std::initializer_list<ResponseHeader> headers) {
+  error_code_size_ = static_cast<std::uint8_t>(code.copy(error_code_.data(), error_code_.size()));
   std::string body = "{\"error\":{\"code\":\"";
   append_escaped(body, code);
   body += "\",\"message\":\"";

@@ -118,6 +118,8 @@ class HttpExchange {
 
   bool responded() const { return status_ != 0; }
   int status() const { return status_; }
+  // Of what it was refused with, as far as 32 bytes go; empty if it was not.
+  std::string_view error_code() const { return {error_code_.data(), error_code_size_}; }
   bool taken() const { return taken_; }
   // The connection cannot go on after this response.
   void close_after() { close_ = true; }
@@ -160,6 +162,8 @@ class HttpExchange {
   mutable std::string_view forwarded_proto_, forwarded_host_;
   mutable std::array<char, kMostRequestIdBytes> request_id_;
   mutable std::uint8_t request_id_size_ = 0;
+  std::uint8_t error_code_size_ = 0;
+  std::array<char, 32> error_code_;
   bool has_head_ = true;
   bool continue_due_;
   bool pauses_allowed_ = false;

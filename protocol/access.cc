@@ -11,6 +11,8 @@ namespace ringcast {
 namespace {
 
 constexpr std::string_view kRealm = R"(Bearer realm="ringcast")";
+constexpr std::string_view kBring =
+    "Bring a token (Authorization: Bearer TOKEN, or ?token=TOKEN) or an API key (X-API-Key).";
 
 // Of whoever need not bring anything.
 enum class Nobody : std::uint8_t { local, remote, nameless };
@@ -60,10 +62,8 @@ std::expected<PrincipalPtr, AccessRefusal> identify(const HttpExchange& exchange
   }
   if (!required) return somebody(Nobody::nameless);
   if (PrincipalPtr anonymous = authenticator.anonymous()) return anonymous;
-  return std::unexpected(AccessRefusal{
-      401, "unauthorized",
-      "Bring a token (Authorization: Bearer TOKEN, or ?token=TOKEN) or an API key (X-API-Key).",
-      std::string(kRealm)});
+  return std::unexpected(
+      AccessRefusal{401, "unauthorized", std::string(kBring), std::string(kRealm)});
 }
 
 PrincipalPtr renew_access(const PrincipalPtr& who, const Authenticator& authenticator, bool asked) {
@@ -95,7 +95,10 @@ namespace {
 
 // Whoever brought nothing is asked to (RFC 6750 §3.1).
 AccessRefusal insufficient(const Principal& who, std::string message, std::string_view scope) {
-  if (who.nameless) return {401, "unauthorized", std::move(message), std::string(kRealm)};
+  if (who.nameless) {
+    message = fmt::format("{} Nobody else may {}.", kBring, scope.empty() ? "administer" : scope);
+    return {401, "unauthorized", std::move(message), std::string(kRealm)};
+  }
   return {403, "forbidden", std::move(message), insufficient_scope(scope)};
 }
 

@@ -282,7 +282,7 @@ constexpr auto kTable = std::to_array<ConfigKey>({
    "Let them do so with the cookies of whoever looks at them."},
 
   {"drain.timeout_ms", "", kReload, time<kDrain, &Config::Drain::timeout_ms>(0, kHour),
-   "From SIGTERM to the end at the latest."},
+   "How long ending may take, once drain.delay_ms is over."},
   {"drain.delay_ms", "", kReload, time<kDrain, &Config::Drain::delay_ms>(0, kHour),
    "From readiness going off to the end of the streams."},
   {"drain.retry_min_ms", "", kReload, time<kDrain, &Config::Drain::retry_min_ms>(0, kHour),

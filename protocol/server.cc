@@ -199,7 +199,10 @@ bool Server::take_over(std::size_t core) {
     cores_made_.wait(made);
   }
   for (const auto& [name, on] : taker_->offer().features) {
-    if (const auto feature = find_feature(name)) state_.features.set(*feature, on);
+    if (const auto feature = find_feature(name)) {
+      state_.features.set(*feature, on);
+      log_warn("feature stays switched", {{"feature", name}, {"enabled", on}});
+    }
   }
   std::vector<TopicTable*> tables;
   tables.reserve(state_.fabric.homes());

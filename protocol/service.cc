@@ -260,6 +260,7 @@ void Service::log_request(const HttpExchange& exchange, std::int64_t took_ns) {
        {"method", exchange.has_head() ? exchange.head().method_text : ""},
        {"path", exchange.has_head() ? exchange.head().path : ""},
        {"status", status},
+       {"error", exchange.error_code()},
        {"duration_us", took_ns / 1000}});
 }
 
@@ -366,6 +367,16 @@ Task<void> Service::route_stream(HttpExchange& exchange, std::string_view path) 
 }
 
 // GET lists what can be switched; POST to a feature of `{"enabled":true}` switches it.
+void Service::switch_feature(Feature feature, bool on, const ClientAddress& client,
+                             const Principal& who) {
+  state_.features.set(feature, on);
+  ClientAddress::TextBuffer text;
+  log_warn("feature switched", {{"feature", feature_name(feature)},
+                                {"enabled", on},
+                                {"client_ip", client.text(text)},
+                                {"principal", who.proved ? std::string_view(who.name) : ""}});
+}
+
 Task<void> Service::route_features(HttpExchange& exchange, std::string_view path) {
   const bool list = path == "/api/features";
   if (list ? !reads(exchange.head()) : exchange.head().method != Method::post) {
@@ -381,7 +392,8 @@ Task<void> Service::route_features(HttpExchange& exchange, std::string_view path
   if (!list) {
     const auto feature = find_feature(path.substr(kFeaturePrefix.size()));
     if (!feature) {
-      exchange.refuse(404, "unknown_feature", "GET /api/features lists the features.");
+      exchange.refuse(404, "unknown_feature",
+                      "There is no such feature; GET /api/features lists them.");
       co_return;
     }
     const auto body = co_await exchange.body(config_->limits.max_event_bytes);
@@ -396,7 +408,7 @@ Task<void> Service::route_features(HttpExchange& exchange, std::string_view path
       exchange.refuse(400, "bad_feature", "The body is {\"enabled\":true} or {\"enabled\":false}.");
       co_return;
     }
-    state_.features.set(*feature, *command.enabled);
+    switch_feature(*feature, *command.enabled, exchange.client(), *who);
   }
   exchange.respond(200, kJson, "{\"features\":" + state_.features.json() + "}\n",
                    {{"Cache-Control", "no-store"}});

@@ -50,6 +50,8 @@ class Service final : public HttpHandler, McpHost {
   HttpServer& http() { return http_; }
   // Who sent a request, which counts for whoever that is; null if it was refused already.
   PrincipalPtr identify_or_refuse(HttpExchange& exchange);
+  // On all cores, and it is logged whose doing that was.
+  void switch_feature(Feature feature, bool on, const ClientAddress& client, const Principal& who);
   // 401 or 403, and where a token is to be had.
   void refuse(HttpExchange& exchange, const AccessRefusal& refusal) const;
   // The challenge with where a token is to be had.

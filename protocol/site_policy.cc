@@ -136,8 +136,8 @@ bool is_host_rule(std::string_view text) {
 }
 
 SitePolicy::SitePolicy(const Config& config)
-    : hosts_(config.hosts), any_host_(has_any(config.hosts)) {
-  if (!config.cors.enabled) return;
+    : hosts_(config.hosts), any_host_(has_any(config.hosts)), enabled_(config.cors.enabled) {
+  if (!enabled_) return;
   origins_ = config.cors.origins;
   any_origin_ = has_any(origins_);
   credentials_ = config.cors.credentials;
@@ -221,8 +221,10 @@ bool SitePolicy::refuse_or_mark(HttpExchange& exchange) const {
   const Page page = page_of(*origin, authority);
   if (page == Page::foreign || head.count("Origin") > 1) {
     exchange.refuse(403, "foreign_origin",
-                    "Pages of this origin may not use this server; those that may are in the "
-                    "setting `cors.origins`.");
+                    enabled_ ? "Pages of this origin may not use this server; those that may are "
+                               "in the setting `cors.origins`."
+                             : "Pages of other origins may not use this server: the setting "
+                               "`cors.enabled` is off.");
     return true;
   }
   exchange.add_header("Access-Control-Expose-Headers",

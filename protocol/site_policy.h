@@ -58,6 +58,7 @@ class SitePolicy {
   std::vector<std::string> hosts_;
   std::vector<std::string> origins_;  // empty: only our own
   bool any_host_ = false;
+  bool enabled_ = true;  // cors.enabled: pages other than our own may be listed
   bool any_origin_ = false;
   bool credentials_ = false;
   mutable std::string known_origin_, known_authority_;

@@ -176,7 +176,8 @@ void switch_feature(WsSession& session, const WsCommand& command) {
                    command.ref);
     return;
   }
-  session.service().state().features.set(*feature, *command.enabled);
+  session.service().switch_feature(*feature, *command.enabled, session.address(),
+                                   *session.principal());
   session.answer(
       "feature",
       fmt::format("\"name\":\"{}\",\"enabled\":{}", feature_name(*feature), *command.enabled),

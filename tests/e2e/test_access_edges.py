@@ -160,3 +160,9 @@ def test_an_unreadable_proxy_frees_nobody_of_limits(start):
 
     assert [ask("for=7.7.7.7") for _ in range(4)] == [200, 200, 200, 429]
     assert [ask("===, for=7.7.7.7") for _ in range(5)][-1] == 429
+
+
+def test_without_cors_the_answer_names_the_switch(start):
+    server = start("cors: {enabled: false, origins: ['https://app.example']}\n")
+    answer = wire.request(server.port, "GET", "/health", {"Origin": "https://app.example"})
+    assert answer.status == 403 and b"cors.enabled" in answer.body

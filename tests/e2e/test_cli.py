@@ -305,6 +305,7 @@ def test_ctrl_c_publishes_what_was_read(server, topic, run, exact):
     command.send("a\nb\nhalf a li")
     with wire.subscribe(server.port, topic, from_="earliest") as stream:
         assert stream.data(2) == ["a", "b"]
+    command.child.send_signal(signal.SIGUSR2)  # for the servers of this machine
     out, err = command.end(0, signal.SIGINT)
     assert len(out) == 1 and "2 events published" in err[-1]
     assert history(server.port, topic) == ["a", "b"]

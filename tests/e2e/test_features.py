@@ -16,9 +16,15 @@ def switch(server, name, enabled, headers=()):
     assert wire.request(server.port, "POST", f"/api/features/{name}", headers, body).status == 200
 
 
+def lines_of(server):
+    with open(server.log_path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file if line.startswith("{")]
+
+
 def published(server, topic):
     topics = json.loads(wire.request(server.port, "GET", "/api/topics").body)["topics"]
-    return next((int(each["last_id"].split("-")[1]) for each in topics if each["topic"] == topic), 0)
+    ids = [each["last_id"] for each in topics if each["topic"] == topic]
+    return int(ids[0].split("-")[1]) if ids else 0
 
 
 def test_real_time_analytics(start):
@@ -73,6 +79,12 @@ def test_stream_authentication(start):
     assert wire.request(server.port, "POST", path, (), body).status == 401, "administering is asked"
     switch(server, "stream-authentication", True, CHIEF)
     assert not may_publish(server)
+    server.stop()
+    said = [line for line in lines_of(server) if line["msg"] == "feature switched"]
+    assert [(line["feature"], line["enabled"]) for line in said] == [
+        ("stream-authentication", False), ("stream-authentication", True)
+    ]
+    assert {line["client_ip"] for line in said} == {"127.0.0.1"} and said[0]["principal"]
 
 
 def test_stream_authentication_by_configuration(start, tmp_path, monkeypatch):

@@ -141,8 +141,9 @@ def test_strangers_do_not_administer(front):
     arguments = ["-d", '{"enabled":true}', "-H", "X-Forwarded-For: 127.0.0.1"]
     target = url(front, "/api/features/sse-streaming")
     time.sleep(1)  # as above
-    for source in (address, None):
+    for source, figures in ((address, 404), (None, 200)):
         assert deploy.curl(target, *arguments, source=source)[0] == 401
+        assert deploy.curl(url(front, "/metrics"), source=source)[0] == figures
     ingest, admin = (f"X-API-Key: {deploy.key(name)}" for name in ("ingest", "console"))
     assert deploy.curl(target, *arguments, "-H", ingest, source=address)[0] == 403
     assert deploy.curl(target, *arguments, "-H", admin, source=address)[0] == 200
@@ -173,6 +174,8 @@ def test_the_sample_wants_keys(tmp_path):
     command = [servers.binary(), "access", "check", deploy.SAMPLES / "access.yaml"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0 and "2 keys" in done.stdout
+    done = subprocess.run([*command, "--token", ""], capture_output=True, text=True)
+    assert done.returncode == 2 and "--token: it is empty" in done.stderr
 
 
 def test_soft_drain_loses_nothing(tmp_path):

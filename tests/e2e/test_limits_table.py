@@ -55,3 +55,16 @@ def test_what_is_older_than_the_replay_cannot_be_resumed(start, topic):
         assert stream.last_id == ids[-1]
     refused = session.get(last_id=ids[0])
     assert refused.status == 400
+
+
+def test_a_session_follows_so_many_at_once(start):
+    server, topic = start(), "followed"
+    session = mcp_wire.Session(OnPort(server.port))
+    uris = [f"events://{topic}.{number}" for number in range(1001)]
+    for uri in uris[:1000]:
+        assert session.ask("resources/subscribe", {"uri": uri})["result"] == {}
+    assert session.ask("resources/subscribe", {"uri": uris[1000]})["error"]["code"] == -32602
+    assert session.ask("resources/subscribe", {"uri": uris[0]})["result"] == {}, "it is one of them"
+    assert session.ask("resources/unsubscribe", {"uri": uris[0]})["result"] == {}
+    assert session.ask("resources/subscribe", {"uri": uris[1000]})["result"] == {}
+    session.delete()

@@ -32,7 +32,7 @@ def test_a_refusal_can_be_found_by_its_id(start):
     assert re.fullmatch("[0-9a-f]{16}", answer.get("X-Request-Id"))
     assert line["request_id"] == answer.get("X-Request-Id")
     assert (line["client_ip"], line["method"], line["path"]) == ("192.0.2.7", "GET", "/nothing")
-    assert (line["status"], line["level"]) == (404, "info")
+    assert (line["status"], line["level"], line["error"]) == (404, "info", "not_found")
     again = wire.request(server.port, "GET", "/nothing")
     assert again.get("X-Request-Id") != answer.get("X-Request-Id")
 
@@ -123,7 +123,9 @@ def test_whose_it_was(start, tmp_path):
     key = {"X-API-Key": SECRET, "X-Request-Id": "mine"}
     assert wire.request(server.port, "POST", "/api/events/b", key, "x").status == 403
     assert wire.request(server.port, "POST", "/api/events/b", {}, "x").status == 401
-    assert [line["principal"] for line in refused(server, 2)] == ["key:ingest", ""]
+    assert [(line["principal"], line["error"]) for line in refused(server, 2)] == [
+        ("key:ingest", "forbidden"), ("", "unauthorized")
+    ]
     with wire.Connection(server.port) as stream:
         stream.send(wire.encode("GET", "/events?topic=a", key))
         assert stream.response_head().status == 200

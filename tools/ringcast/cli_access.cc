@@ -131,7 +131,8 @@ void add_access_command(CLI::App& app, int& exit_code) {
   auto path = std::make_shared<std::string>();
   auto token = std::make_shared<std::string>();
   checks->add_option("FILE", *path, "the access file")->required();
-  checks->add_option("--token", *token, "a token or an API key");
+  checks->add_option("--token", *token, "a token or an API key")
+      ->check([](const std::string& text) { return text.empty() ? "it is empty" : ""; });
   checks->footer(kCheckExamples);
   checks->callback([&exit_code, path, token] { exit_code = check(*path, *token); });
 }

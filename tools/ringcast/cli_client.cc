@@ -40,6 +40,7 @@ void install_signals() {
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGUSR2, SIG_IGN);  // it is for servers of the same name
 }
 
 Task<void> watch_signals(Scope* watching, Scope* scope) {

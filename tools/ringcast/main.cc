@@ -30,8 +30,9 @@ constexpr const char* kExamples = R"(Examples, each in a terminal of its own:
 
 `ringcast COMMAND --help` explains a command, with examples.
 
-Exit status: 0 all went well, 1 it failed, 2 wrong usage, 3 nobody answered. RINGCAST_URL names the
-server for all commands, RINGCAST_TOKEN the token it asks for.
+Exit status: 0 all went well, 1 it failed, 2 wrong usage, 3 no worker answered. RINGCAST_URL names
+the server for all commands, RINGCAST_TOKEN the token it asks for. They speak no TLS: behind a proxy
+name the server itself.
 )";
 
 int complain_about_command(const CLI::App& app, std::string_view word) {
