@@ -1,5 +1,6 @@
 """The programs the tests run: ringcast, the proxies before it, and a tap between any two."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -130,6 +131,12 @@ class Server(Process):
     def restart(self):
         self.stop()
         return self.start()
+
+    def log_lines(self, message=None):
+        """What it has logged until now; only lines of that message if it is named."""
+        text = pathlib.Path(self.log_path).read_text(errors="replace")
+        lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        return [line for line in lines if message in (None, line["msg"])]
 
     def url(self, path="/"):
         return f"http://127.0.0.1:{self.port}{path}"

@@ -16,11 +16,6 @@ def switch(server, name, enabled, headers=()):
     assert wire.request(server.port, "POST", f"/api/features/{name}", headers, body).status == 200
 
 
-def lines_of(server):
-    with open(server.log_path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file if line.startswith("{")]
-
-
 def published(server, topic):
     topics = json.loads(wire.request(server.port, "GET", "/api/topics").body)["topics"]
     ids = [each["last_id"] for each in topics if each["topic"] == topic]
@@ -80,7 +75,7 @@ def test_stream_authentication(start):
     switch(server, "stream-authentication", True, CHIEF)
     assert not may_publish(server)
     server.stop()
-    said = [line for line in lines_of(server) if line["msg"] == "feature switched"]
+    said = server.log_lines("feature switched")
     assert [(line["feature"], line["enabled"]) for line in said] == [
         ("stream-authentication", False), ("stream-authentication", True)
     ]

@@ -24,13 +24,8 @@ metrics: {{interval_ms: 0}}
 """
 
 
-def lines_of(server):
-    with open(server.log_path, encoding="utf-8", errors="replace") as file:
-        return [json.loads(line) for line in file if line.startswith("{")]
-
-
 def said(server, message):
-    return [line for line in lines_of(server) if line["msg"] == message]
+    return server.log_lines(message)
 
 
 class Relay:

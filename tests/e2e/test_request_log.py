@@ -12,14 +12,9 @@ import ws_wire
 SECRET = "s3cret-of-at-least-sixteen"
 
 
-def lines_of(server):
-    with open(server.log_path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file if line.startswith("{")]
-
-
 def refused(server, count=1):
     def there():
-        lines = [line for line in lines_of(server) if line["msg"] == "request refused"]
+        lines = server.log_lines("request refused")
         return lines if len(lines) >= count else None
 
     return wire.wait_for(there, "the lines of the log")
@@ -76,9 +71,9 @@ def test_a_flood_is_counted(start):
     with wire.Connection(server.port) as connection:
         for _ in range(500):
             assert connection.request("GET", "/nothing").status == 404
-    wire.wait_for(lambda: any("suppressed" in line for line in lines_of(server)), "the count")
+    wire.wait_for(lambda: any("suppressed" in line for line in server.log_lines()), "the count")
     server.stop()
-    lines = lines_of(server)
+    lines = server.log_lines()
     written = [line for line in lines if line["msg"] == "request refused"]
     assert len(written) < 150
     counted = sum(line.get("suppressed", 0) for line in lines)
@@ -133,7 +128,7 @@ def test_whose_it_was(start, tmp_path):
         socket.send(ws_wire.handshake(key.items(), "/ws?topic=a"))
         assert socket.response_head().status == 101
     server.stop()
-    opened = [line for line in lines_of(server) if line["msg"].endswith(" opened")]
+    opened = [line for line in server.log_lines() if line["msg"].endswith(" opened")]
     assert [line["msg"] for line in opened] == ["stream opened", "websocket opened"]
     assert {(line["principal"], line["request_id"]) for line in opened} == {("key:ingest", "mine")}
 
