@@ -72,6 +72,12 @@ class Process:
     def log(self):
         return pathlib.Path(self.log_path).read_text(errors="replace")[-4000:]
 
+    def log_lines(self, message=None):
+        """What it has logged until now; only lines of that message if it is named."""
+        text = pathlib.Path(self.log_path).read_text(errors="replace")
+        lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        return [line for line in lines if message in (None, line["msg"])]
+
     def running(self):
         return self.child is not None and self.child.poll() is None
 
@@ -131,12 +137,6 @@ class Server(Process):
     def restart(self):
         self.stop()
         return self.start()
-
-    def log_lines(self, message=None):
-        """What it has logged until now; only lines of that message if it is named."""
-        text = pathlib.Path(self.log_path).read_text(errors="replace")
-        lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-        return [line for line in lines if message in (None, line["msg"])]
 
     def url(self, path="/"):
         return f"http://127.0.0.1:{self.port}{path}"
