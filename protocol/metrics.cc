@@ -313,7 +313,7 @@ void write_machinery(Writer& out, const ServerState& state) {
   out.head("process_start_time_seconds", "gauge", "When the process started, since 1970.");
   out.value("process_start_time_seconds", static_cast<double>(state.started_ms) / 1000);
   out.head("ringcast_handovers_failed_total", "counter",
-           "Processes that asked to take over and did not.");
+           "Processes that were to take over and did not.");
   out.value("ringcast_handovers_failed_total",
             state.failed_handovers.load(std::memory_order_relaxed));
   out.head("ringcast_ready", "gauge", "1 while the server takes new work.");

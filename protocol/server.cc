@@ -130,9 +130,10 @@ class Server {
   std::vector<std::unique_ptr<AgentCheck>> agent_checks_;  // of core 0
   std::vector<std::unique_ptr<Service>> services_;
   AccessSource access_source_;
-  std::mutex told_mutex_;  // of state_.config and state_.access once the cores run
-  Leave leave_;            // set before the cores are told to leave
-  Successor successor_;    // that we started, until it has ended
+  std::mutex told_mutex_;            // of state_.config and state_.access once the cores run
+  Leave leave_;                      // set before the cores are told to leave
+  Successor successor_;              // that we started, until it has ended
+  std::uint64_t failed_before_ = 0;  // hand-overs, when it was started
   std::atomic<std::size_t> cores_made_{0};
   enum class Taking : std::uint8_t { under_way, done, failed };
   std::atomic<Taking> taking_{Taking::under_way};
@@ -360,12 +361,17 @@ void Server::hand_over() {
   const auto started = start_successor();
   if (!started) return refuse(started.error().message);
   successor_ = *started;
+  failed_before_ = state_.failed_handovers.load(std::memory_order_relaxed);
   log_info("successor started", {{"pid", static_cast<int>(successor_.pid)}});
 }
 
 void Server::look_after_successor() {
   if (successor_.pid == 0 || !has_ended(successor_)) return;
-  log_warn("the successor has ended", {{"pid", static_cast<int>(successor_.pid)}});
+  log_error("the successor has ended, this process goes on",
+            {{"pid", static_cast<int>(successor_.pid)}});
+  // Most end before they ask for anything: by a configuration that is wrong by now.
+  std::uint64_t counted = failed_before_;
+  state_.failed_handovers.compare_exchange_strong(counted, counted + 1, std::memory_order_relaxed);
   ::close(std::exchange(successor_, {}).fd);
 }
 

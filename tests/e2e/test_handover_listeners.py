@@ -1,7 +1,10 @@
 """Listeners of every kind pass on to the process that takes over: Unix sockets with their files,
-those with PROXY headers, those of agent checks; and what systemd opened as a Unix socket."""
+those with PROXY headers, those of agent checks; what systemd opened as a Unix
+socket; and a process that cannot take over is counted."""
 
 import os
+import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +13,7 @@ import pytest
 
 import servers
 import wire
-from test_handover import relay, said  # noqa: F401 (a fixture)
+from test_handover import failed_handovers, relay, said  # noqa: F401 (a fixture)
 
 
 def agent(port):
@@ -88,3 +91,16 @@ def test_a_unix_socket_of_systemd(tmp_path):
     finally:
         child.terminate()
         assert child.wait(20) == 0
+
+
+def test_a_successor_that_cannot_start_is_counted(relay):
+    old = relay().start()
+    before = failed_handovers(old.port)
+    (config,) = pathlib.Path(old.log_path).parent.glob("*.yaml")
+    config.write_text(config.read_text() + "drian: {}\n")
+    old.signal(signal.SIGUSR2)
+    ended = "the successor has ended, this process goes on"
+    assert wire.wait_for(lambda: said(old, ended), "the end")[0]["level"] == "error"
+    wire.wait_for(lambda: failed_handovers(old.port) == before + 1, "the count")
+    wire.publish(old.port, "t", "as before")
+    assert old.terminate() == 0

@@ -66,11 +66,14 @@ int make_key(const std::string& name) {
 
 void print_grants(const Principal& who) {
   fmt::print("{}\n", who.name);
-  if (who.grants.admin()) fmt::print("  admin: true\n");
+  bool any = who.grants.admin();
+  if (any) fmt::print("  admin: true\n");
   for (std::size_t i = 0; i < kActionNames.size(); ++i) {
     const auto& names = who.grants.names(static_cast<Action>(i));
     if (!names.empty()) fmt::print("  {}: [{}]\n", kActionNames[i], fmt::join(names, ", "));
+    any = any || !names.empty();
   }
+  if (!any) fmt::print("  may do nothing\n");
   if (who.expires_ms != 0) fmt::print("  until: {} s since 1970\n", who.expires_ms / 1000);
 }
 
