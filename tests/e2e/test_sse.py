@@ -575,6 +575,6 @@ def test_readiness_goes_off_before_the_streams_end(start):
 def test_opened_streams_are_in_the_log(start):
     server = start("log: {level: debug}\nmetrics: {interval_ms: 0}\n")
     with subscribe(server.port, "a", "b.*"):
-        wire.wait_for(lambda: '"stream opened"' in server.log(), "the line")
-    line = next(line for line in server.log().splitlines() if '"stream opened"' in line)
-    assert '"client_ip":"127.0.0.1","topics":"a,b.*"' in line
+        (line,) = wire.wait_for(lambda: server.log_lines("stream opened"), "the line")
+    assert (line["client_ip"], line["topics"], line["principal"]) == ("127.0.0.1", "a,b.*", "")
+    assert line["request_id"]
