@@ -111,6 +111,8 @@ struct Config {
     uint64_t keepalive_ms = 15'000;
     uint64_t ask_timeout_ms = 300'000;
     uint32_t max_calls = 1'000;
+    uint32_t max_subscriptions = 1'000;
+    uint32_t max_listeners = 10'000;
     std::vector<std::string> prompts;    // directories
     std::vector<std::string> documents;  // directories
     std::vector<std::string> mount;      // what a proxy puts before our paths; at most one

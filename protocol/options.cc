@@ -67,6 +67,8 @@ McpOptions mcp_options(const Config& config) {
   options.keepalive_ms = config.mcp.keepalive_ms;
   options.ask_timeout_ms = config.mcp.ask_timeout_ms;
   options.max_calls = config.mcp.max_calls;
+  options.max_subscriptions = config.mcp.max_subscriptions;
+  options.max_listeners = config.mcp.max_listeners;
   options.stream.keep_bytes = config.mcp.replay_bytes;
   options.hosts = {"*"};
   if (!config.mcp.mount.empty()) options.mount = config.mcp.mount.front();

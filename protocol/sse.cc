@@ -5,6 +5,7 @@
 
 #include "protocol/access.h"
 #include "protocol/log.h"
+#include "protocol/session_path.h"
 #include "protocol/sse_request.h"
 #include "protocol/stream_format.h"
 
@@ -72,6 +73,7 @@ Task<void> serve(Service& service, HttpExchange& exchange, Subscription wanted,
     log_debug("stream opened", {{"request_id", exchange.request_id()},
                                 {"client_ip", exchange.client().text(client)},
                                 {"principal", who->proved ? who->name : ""},
+                                {"session_id", session_of(head.path)},
                                 {"topics", names}});
   } else {
     exchange.refuse(503, joined.error().code, joined.error().message);

@@ -10,6 +10,7 @@
 #include "net/websocket_handshake.h"
 #include "protocol/access.h"
 #include "protocol/log.h"
+#include "protocol/session_path.h"
 #include "protocol/sse_request.h"
 #include "protocol/ws_form.h"
 #include "protocol/ws_rooms.h"
@@ -180,6 +181,7 @@ Task<void> serve_websocket(Service& service, HttpExchange& exchange) {
   log_debug("websocket opened", {{"request_id", exchange.request_id()},
                                  {"client_ip", exchange.client().text(client)},
                                  {"principal", who->proved ? who->name : ""},
+                                 {"session_id", session_of(head.path)},
                                  {"client", session->id()},
                                  {"path", head.path}});
   if (target->route == WsRoute::rooms) join_room_of_request(*session, head);

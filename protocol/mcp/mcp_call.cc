@@ -377,7 +377,7 @@ void McpCall::let_client_poll(std::int64_t retry_ms) {
 
 void McpCall::become_task() {
   if (early_ || !is_stateless(revision_) || !client_.tasks || cancelled()) return;
-  endpoint_.tasks().make(*this, endpoint_.options().task_ttl_ms);
+  if (!endpoint_.tasks().make(*this, endpoint_.options().task_ttl_ms)) scope_->cancel();
 }
 
 // --- asking the client ---

@@ -193,7 +193,8 @@ class McpCall : McpRunning {
   Task<McpAnswer> sample(std::string_view key, std::string_view params);
   Task<McpAnswer> roots(std::string_view key);
   // Goes on as a task: the client gets the task at once, and asks for the result later. Nothing
-  // happens if the client does not do tasks, or if it is one already.
+  // happens if the client does not do tasks, or if it is one already. The call is refused and
+  // cancelled if there are as many tasks as may be (McpOptions::max_tasks).
   void become_task();
   // A text that comes back with the answers, unread and unchanged by the client (2026-07-28).
   void keep(std::string_view state) { kept_ = state; }

@@ -80,7 +80,7 @@ Task<void> McpMethods::listen(McpCall& call) {
   listener.resources = wants(wanted, "resourcesListChanged");
   listener.uris = texts(wanted, "resourceSubscriptions");
   if (listener.uris.size() + task_ids.size() > call.endpoint_.options().max_subscriptions) {
-    call.refuse(rpc::kInvalidParams, "This is more than one may follow at once.");
+    call.refuse(rpc::kInvalidParams, "This is more than one may follow (mcp.max_subscriptions).");
     co_return;
   }
   for (std::string& id : task_ids) {
@@ -89,8 +89,12 @@ Task<void> McpMethods::listen(McpCall& call) {
   std::erase_if(listener.uris, [&call](const std::string& uri) {
     return !call.endpoint_.allows(call.who(), uri);
   });
-  if (call.endpoint_.draining() || !call.endpoint_.add_listener(listener)) {
-    call.refuse(rpc::kInternalError, "There are as many listeners as this server takes.");
+  if (call.endpoint_.draining()) {
+    call.refuse(rpc::kInternalError, "This server is shutting down.");
+    co_return;
+  }
+  if (!call.endpoint_.add_listener(listener)) {
+    call.refuse(rpc::kInternalError, "As many listen as this server takes (mcp.max_listeners).");
     co_return;
   }
   call.listener_ = &listener;

@@ -359,7 +359,7 @@ Task<void> McpMethods::subscribe(McpCall& call) {
              std::ranges::none_of(endpoint.sources(), has)) {
     no_such_resource(call);
   } else if (!call.session_->subscribe(call.name_)) {
-    invalid_params(call, "This session has as many subscriptions as it may.");
+    invalid_params(call, "This session follows as many as it may (mcp.max_subscriptions).");
   }
   co_return;
 }

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import pathlib
+import time
 
 import servers
 import wire
@@ -109,6 +110,12 @@ class Events:
     def close(self):
         self.connection.close()
 
+    def leave(self):
+        """Closes it, and waits until the server has: from then on it is sent nothing."""
+        self.connection.half_close()
+        self.connection.rest()
+        self.close()
+
     def _more(self, timeout_s):
         connection = self.connection
         if connection.chunked:
@@ -133,8 +140,11 @@ class Events:
         return raw.decode().split("\n")
 
     def event(self, timeout_s=wire.TIMEOUT_S):
-        """(type, data) of the next event that has data; None at the end."""
+        """(type, data) of the next event that has data; None at the end. Comments do not count as
+        life: a server that only keeps the connection alive is given `timeout_s` as well."""
+        end = time.monotonic() + timeout_s
         while True:
+            assert time.monotonic() < end, f"no event in {timeout_s} s, {self.comments} comments"
             lines = self.block(timeout_s)
             if lines is None:
                 return None

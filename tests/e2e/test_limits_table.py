@@ -8,6 +8,7 @@ import mcp_wire
 import servers
 import wire
 from test_mcp_server import OnPort
+from test_mcp_stateless import ALL
 
 HERE = pathlib.Path(__file__).parent
 DOCUMENTS = [HERE.parents[1] / "protocol" / name for name in ("LIMITS.md", "MCP.md")]
@@ -58,13 +59,51 @@ def test_what_is_older_than_the_replay_cannot_be_resumed(start, topic):
 
 
 def test_a_session_follows_so_many_at_once(start):
-    server, topic = start(), "followed"
+    server = start("mcp: {max_subscriptions: 3}\n")
     session = mcp_wire.Session(OnPort(server.port))
-    uris = [f"events://{topic}.{number}" for number in range(1001)]
-    for uri in uris[:1000]:
+    *uris, more = [f"events://followed.{number}" for number in range(4)]
+    for uri in uris:
         assert session.ask("resources/subscribe", {"uri": uri})["result"] == {}
-    assert session.ask("resources/subscribe", {"uri": uris[1000]})["error"]["code"] == -32602
+    assert session.ask("resources/subscribe", {"uri": more})["error"]["code"] == -32602
     assert session.ask("resources/subscribe", {"uri": uris[0]})["result"] == {}, "it is one of them"
     assert session.ask("resources/unsubscribe", {"uri": uris[0]})["result"] == {}
-    assert session.ask("resources/subscribe", {"uri": uris[1000]})["result"] == {}
+    assert session.ask("resources/subscribe", {"uri": more})["result"] == {}
     session.delete()
+
+
+def listen(client, *uris):
+    wanted = {"notifications": {"resourceSubscriptions": list(uris)}}
+    return client.post(client.request("subscriptions/listen", wanted))
+
+
+def test_so_many_listen_at_once(start):
+    server = start("cores: [0]\nmcp: {max_listeners: 2, max_subscriptions: 3}\n")
+    client = mcp_wire.Stateless(OnPort(server.port))
+    uris = [f"events://heard.{number}" for number in range(4)]
+    assert listen(client, *uris).json()["error"]["code"] == -32602
+    with listen(client, *uris[:3]) as first, listen(client) as second:
+        for stream in (first, second):
+            assert stream.message()["method"] == "notifications/subscriptions/acknowledged"
+        refused = listen(client).json()["error"]
+        assert refused["code"] == -32603 and "max_listeners" in refused["message"]
+        second.leave()
+        with listen(client) as third:
+            assert third.message()["method"] == "notifications/subscriptions/acknowledged"
+
+
+def test_so_many_tasks_are_kept(tmp_path):
+    one_core = {"cpus": mcp_wire.one_core()}
+    with mcp_wire.Everything(tmp_path, "--max-tasks", "2", **one_core) as server:
+        client = mcp_wire.Stateless(server, ALL)
+
+        def make():
+            return client.call("slow_compute", seconds=60)
+
+        first, _ = (make()["result"]["taskId"] for _ in range(2))
+        assert make()["error"]["code"] == -32603, "both are under way"
+        client.ask("tasks/cancel", {"taskId": first})
+        made = make()["result"]["taskId"]
+        assert client.ask("tasks/get", {"taskId": made})["result"]["status"] == "working"
+        gone = client.ask("tasks/get", {"taskId": first})
+        assert gone["error"]["code"] == -32602, "the oldest that had ended went"
+        assert server.running()

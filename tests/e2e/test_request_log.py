@@ -133,6 +133,29 @@ def test_whose_it_was(start, tmp_path):
     assert {(line["principal"], line["request_id"]) for line in opened} == {("key:ingest", "mine")}
 
 
+@pytest.mark.parametrize(
+    "path, session",
+    [
+        ("/api/stream/progress/a1", "a1"),
+        ("/api/stream/quality/a1", "a1"),
+        ("/api/stream/jobs/a1", ""),
+        ("/ws/process/a1", "a1"),
+        ("/ws/agent/a1", "a1"),
+        ("/ws/a1", ""),
+        ("/events?topic=a", ""),
+    ],
+)
+def test_the_session_that_a_path_names(start, path, session):
+    server = start("log: {level: debug}\n")
+    is_websocket = path.startswith("/ws")
+    with wire.Connection(server.port) as connection:
+        connection.send(ws_wire.handshake((), path) if is_websocket else wire.encode("GET", path))
+        assert connection.response_head().status == (101 if is_websocket else 200)
+        message = "websocket opened" if is_websocket else "stream opened"
+        (line,) = wire.wait_for(lambda: server.log_lines(message), "the line")
+    assert line["session_id"] == session
+
+
 def test_lines_cannot_be_forged(start):
     server = start()
     for path in ("/a%0d%0a{}", "/a%0A%22%7D", "/%00%1b[31m"):

@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   app.add_option("--session-timeout-ms", options.session_timeout_ms)->capture_default_str();
   app.add_option("--max-sessions", options.max_sessions)->capture_default_str();
   app.add_option("--max-message-bytes", options.max_message_bytes)->capture_default_str();
+  app.add_option("--max-tasks", options.max_tasks, "Kept, of a core.")->capture_default_str();
   app.add_option("--page-items", options.page_items)->capture_default_str();
   app.add_option("--keepalive-ms", options.keepalive_ms)->capture_default_str();
   app.add_option("--state-ttl-ms", options.state_ttl_ms)->capture_default_str();
