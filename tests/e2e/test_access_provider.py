@@ -154,6 +154,10 @@ def test_check_finds_what_the_start_refuses(tmp_path, access, signer):
     done = check("--set", f"auth.access={tmp_path}/none.yaml")
     assert done.returncode == 1 and "Cannot read the access file" in done.stderr
     assert done.stdout == ""
+    large = tmp_path / "large.yaml"
+    large.write_text("keys: {}\n" + f"# {'x' * 1021}\n" * 4096)
+    done = check("--set", f"auth.access={large}")
+    assert done.returncode == 1 and "more than 4194304 bytes" in done.stderr
     done = check("--listen", "0.0.0.0:1")
     assert done.returncode == 1 and "auth.allow_public" in done.stderr
     keys = tmp_path / "keys.json"
